@@ -1,0 +1,92 @@
+"""The activation store of one data set and model: a zarr group per input (clip, static, shuffled, reversed), an array per tap.
+
+Arrays have the dimensions (video, time, height, width, channel); a chunk is one video, a shard is one unit of work, so each unit writes
+whole files of its own and any order of work gives the same bytes. Attributes say what a tap is, and whose weights it was taken from.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+from signal_perception.errors import UserError
+
+DIMENSIONS = ("video", "time", "height", "width", "channel")
+
+
+@dataclass(frozen=True)
+class TapFacts:
+    """What an array holds: tap name and kind, block (−1: before the first), side of the addition, source frames per token, order."""
+
+    tap: str
+    kind: str
+    block: int
+    side: str
+    frames_per_token: float
+    order: int
+
+
+def create(
+    path: Path,
+    inputs: Sequence[str],
+    taps: Sequence[tuple[TapFacts, tuple[int, ...]]],
+    *,
+    clips: int,
+    shard: int,
+    dtype: str,
+    facts: Mapping[str, object],
+) -> None:
+    """Make an empty store for `clips` clips; `taps` gives for each tap its facts and the shape (t h w c) of one clip's activation."""
+    root = zarr.create_group(path, zarr_format=3, attributes=dict(facts))
+    for name in inputs:
+        group = root.create_group(name)
+        for tap, shape in taps:
+            group.create_array(
+                tap.tap,
+                shape=(clips, *shape),
+                chunks=(1, *shape),
+                shards=(min(shard, clips), *shape),
+                dtype=dtype,
+                dimension_names=DIMENSIONS,
+                attributes=asdict(tap),
+            )
+
+
+def write(path: Path, name: str, start: int, activations: Mapping[str, np.ndarray]) -> None:
+    """Write one shard of every tap: clips start … start+n−1 of input `name`; values must fit the store's number type."""
+    group = zarr.open_group(path, mode="r+")[name]
+    assert isinstance(group, zarr.Group)
+    for tap, values in activations.items():
+        array = group[tap]
+        assert isinstance(array, zarr.Array)
+        if array.dtype == np.float16 and (largest := float(np.abs(values).max())) > np.finfo(np.float16).max:
+            raise UserError(f"Tap {tap} reaches {largest:.3g}, more than float16 holds; set extract.dtype to float32.")
+        array[start : start + len(values)] = values.astype(array.dtype)
+
+
+class ActivationStore:
+    """A finished store, read only."""
+
+    def __init__(self, path: Path):
+        self._root = zarr.open_group(path, mode="r")
+        self.facts = dict(self._root.attrs)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs, sorted."""
+        return sorted(self._root.group_keys())
+
+    def taps(self) -> list[TapFacts]:
+        """All taps in execution order; every input has the same."""
+        group = self._root[self.inputs[0]]
+        assert isinstance(group, zarr.Group)
+        facts = [TapFacts(**array.attrs) for _, array in group.arrays()]  # type: ignore[arg-type]
+        return sorted(facts, key=lambda tap: tap.order)
+
+    def array(self, name: str, tap: str) -> zarr.Array:
+        """Activations of one tap for one input: (video time height width channel)."""
+        array = self._root[f"{name}/{tap}"]
+        assert isinstance(array, zarr.Array)
+        return array

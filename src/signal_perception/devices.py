@@ -1,0 +1,37 @@
+"""The device, its batch and its arithmetic: settings of the machine, taken from the environment, never from the parameters."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from signal_perception.errors import UserError
+
+
+def device() -> torch.device:
+    """SIGNAL_PERCEPTION_DEVICE (cpu, cuda, cuda:1, …), or the first GPU where there is one, or the CPU."""
+    asked = os.environ.get("SIGNAL_PERCEPTION_DEVICE")
+    if asked is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(asked)
+    except RuntimeError:
+        raise UserError(f"SIGNAL_PERCEPTION_DEVICE is {asked!r}; it must be cpu, cuda or cuda:<number>.") from None
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"SIGNAL_PERCEPTION_DEVICE is {asked!r}, but this machine has {torch.cuda.device_count()} GPUs; use cpu."
+        )
+    return found
+
+
+def clips_at_once() -> int:
+    """SIGNAL_PERCEPTION_BATCH: clips per forward pass where no gradient is needed (default 16)."""
+    text = os.environ.get("SIGNAL_PERCEPTION_BATCH", "16")
+    if not text.isdigit() or int(text) < 1:
+        raise UserError(f"SIGNAL_PERCEPTION_BATCH is {text!r}; it must be a whole number of clips, 1 or more.")
+    return int(text)
+
+
+def arithmetic(precision: str, where: torch.device) -> AbstractContextManager:
+    """Autocast to bfloat16, or nothing for float32."""
+    return torch.autocast(where.type, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()

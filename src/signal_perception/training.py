@@ -1,0 +1,137 @@
+"""Fine-tuning of one model, one epoch at a time, resumable after each.
+
+Every random choice of a step (dropout, drop path, mixup) is drawn from a generator keyed by seed, run and step, so an epoch gives the
+same weights whether or not the run was interrupted before it. Runs on one device, or on several when started through torchrun.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from timm.data.mixup import Mixup
+from timm.optim import create_optimizer_v2
+from timm.scheduler.cosine_lr import CosineLRScheduler
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from signal_perception import seeding
+from signal_perception.data.transforms import normalise
+from signal_perception.devices import device
+from signal_perception.params import Recipe
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the training curve: mean loss and top-1 (percent) over the training clips as augmented, last learning rate."""
+
+    epoch: int
+    lr: float
+    loss: float
+    top1: float
+
+
+class Trainer:
+    """Model, optimiser and schedule of one run.
+
+    Parameters
+    ----------
+    model: network with logits of `classes` classes.
+    recipe: optimiser, schedule and regularisation.
+    steps: optimiser steps per epoch.
+    mean, std: pixel statistics, three values each on the scale 0..1.
+    seed, run: what random draws derive from, e.g. 0 and "shapes/i3d_inception".
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        *,
+        classes: int,
+        steps: int,
+        precision: str,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        flip: bool,
+        seed: int,
+        run: str,
+    ):
+        self._recipe, self._steps, self._seed, self._run = recipe, steps, seed, run
+        self._mean, self._std, self._flip = mean, std, flip
+        self._accelerator = Accelerator(
+            mixed_precision="bf16" if precision == "bfloat16" else "no", cpu=device().type == "cpu"
+        )
+        optimiser = create_optimizer_v2(
+            model,
+            opt={"adamw": "adamw", "sgd": "nesterov"}[recipe.optimiser],
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            layer_decay=recipe.layer_decay,
+        )
+        self._schedule = CosineLRScheduler(
+            optimiser,
+            t_initial=recipe.epochs * steps,
+            lr_min=recipe.min_lr,
+            warmup_t=round(recipe.warmup_epochs * steps),
+            warmup_prefix=True,
+            t_in_epochs=False,
+        )
+        self._mixup = (
+            Mixup(mixup_alpha=recipe.mixup, label_smoothing=recipe.label_smoothing, num_classes=classes)
+            if recipe.mixup
+            else None
+        )
+        self._model, self._optimiser = self._accelerator.prepare(model, optimiser)
+
+    @property
+    def model(self) -> nn.Module:
+        """The network itself, without the wrapper of a distributed run."""
+        return self._accelerator.unwrap_model(self._model)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes files."""
+        return self._accelerator.is_main_process
+
+    def state(self) -> dict[str, object]:
+        """Everything the next epoch needs, on the CPU."""
+        return {"model": self.model.state_dict(), "optimiser": self._optimiser.state_dict()}
+
+    def restore(self, state: dict[str, dict]) -> None:
+        """Continue from `state`."""
+        self.model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+
+    def epoch(self, number: int, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Epoch:
+        """Train on batches of (clips uint8 (b t h w c), labels (b,)) once; `number` counts from 0."""
+        self._model.train()
+        if self._recipe.batch_norm == "frozen":
+            for module in self._model.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        loss_sum = correct = seen = 0.0
+        for index, (clips, labels) in enumerate(batches):
+            step = number * self._steps + index
+            loss, hits = self._step(step, clips, labels)
+            loss_sum, correct, seen = loss_sum + loss * len(labels), correct + hits, seen + len(labels)
+        return Epoch(number, float(self._optimiser.param_groups[-1]["lr"]), loss_sum / seen, 100 * correct / seen)
+
+    def _step(self, step: int, clips: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+        where, recipe = self._accelerator.device, self._recipe
+        torch.manual_seed(seeding.integer(self._seed, "step", self._run, step))
+        np.random.seed(seeding.integer(self._seed, "mixup", self._run, step) % 2**32)  # noqa: NPY002 — timm's Mixup draws there
+        self._schedule.step_update(step)
+        inputs, targets = normalise(clips.to(where), self._mean, self._std), labels.to(where)
+        if self._mixup is not None:
+            inputs, targets = self._mixup(inputs, targets)
+        with self._accelerator.autocast():
+            logits = self._model(inputs)
+        loss = cross_entropy(logits.float(), targets, label_smoothing=0.0 if self._mixup else recipe.label_smoothing)
+        self._optimiser.zero_grad()
+        self._accelerator.backward(loss)
+        if recipe.clip_grad is not None:
+            self._accelerator.clip_grad_norm_(self._model.parameters(), recipe.clip_grad)
+        self._optimiser.step()
+        return float(loss.detach()), float((logits.detach().argmax(1) == labels.to(where)).sum())
