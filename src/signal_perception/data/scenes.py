@@ -1,0 +1,128 @@
+"""Textured objects on textured backgrounds: the pictures of the synthetic data set, drawn with NumPy alone.
+
+A scene is everything about a clip that does not move: background, shape, its colours and the texture painted on it. A pose says
+where the object is in one frame. Drawing is a pure function of the two.
+"""
+
+import colorsys
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+_OVERSAMPLE = 2  # samples per pixel side: antialiased edges, so that slow motion shows between whole pixels
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Object in one frame: centre (x right, y down) and radius as shares of the picture's side, angle in radians, clockwise."""
+
+    x: float
+    y: float
+    angle: float
+    radius: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What stays the same through a clip: background (h w c) in 0…1, name of shape and texture, two object colours in 0…1."""
+
+    background: np.ndarray
+    shape: str
+    texture: str
+    colours: tuple[np.ndarray, np.ndarray]
+    phase: float
+
+
+def random_scene(rng: np.random.Generator, size: int, hues: tuple[float, float]) -> Scene:
+    """A scene whose background hue lies in `hues` (0…1 around the colour circle); the object's colour is any, and bright."""
+    hue = rng.uniform()
+    light = _colour(hue, rng.uniform(0.1, 0.6), rng.uniform(0.9, 1.0))
+    return Scene(
+        background=_background(rng, size, rng.uniform(*hues)),
+        shape=str(rng.choice(list(SHAPES))),
+        texture=str(rng.choice(list(TEXTURES))),
+        colours=(light, _colour(hue + rng.uniform(-0.1, 0.1), rng.uniform(0.4, 0.9), rng.uniform(0.65, 0.8))),
+        phase=rng.uniform(0, 2 * math.pi),
+    )
+
+
+def draw(scene: Scene, pose: Pose) -> np.ndarray:
+    """One frame, uint8 (h w c)."""
+    size = scene.background.shape[0]
+    side = np.arange(size * _OVERSAMPLE, dtype=np.float64)
+    grid = (side + 0.5) / (size * _OVERSAMPLE)
+    dx, dy = (grid[None, :] - pose.x) / pose.radius, (grid[:, None] - pose.y) / pose.radius
+    u = math.cos(pose.angle) * dx + math.sin(pose.angle) * dy
+    v = math.cos(pose.angle) * dy - math.sin(pose.angle) * dx
+    inside = SHAPES[scene.shape](u, v)
+    paint = TEXTURES[scene.texture](u, v, scene.phase)[..., None]
+    surface = paint * scene.colours[0] + (1 - paint) * scene.colours[1]
+    cover = _pool(inside[..., None].astype(np.float64))
+    picture = _pool(surface * inside[..., None]) + (1 - cover) * scene.background
+    return np.round(picture * 255).astype(np.uint8)
+
+
+def _pool(picture: np.ndarray) -> np.ndarray:
+    """Mean over the samples of each pixel: (h s, w s, c) → (h, w, c)."""
+    height, width, channels = picture.shape
+    blocks = picture.reshape(height // _OVERSAMPLE, _OVERSAMPLE, width // _OVERSAMPLE, _OVERSAMPLE, channels)
+    return blocks.mean(axis=(1, 3))
+
+
+def _colour(hue: float, saturation: float, value: float) -> np.ndarray:
+    return np.array(colorsys.hsv_to_rgb(hue % 1.0, saturation, value))
+
+
+def _background(rng: np.random.Generator, size: int, hue: float) -> np.ndarray:
+    """Two dark tones of one hue mixed by a sum of random gratings: texture at several scales, never as bright as the object."""
+    grid = (np.arange(size) + 0.5) / size
+    mix = np.zeros((size, size))
+    for cycles in (1, 2, 4, 8):
+        for _ in range(2):
+            direction, phase = rng.uniform(0, 2 * math.pi, size=2)
+            across = math.cos(direction) * grid[None, :] + math.sin(direction) * grid[:, None]
+            mix += np.sin(2 * math.pi * cycles * rng.uniform(0.7, 1.4) * across + phase) / math.sqrt(cycles)
+    mix = (1 / (1 + np.exp(-mix)))[..., None]
+    dark, bright = rng.uniform(0.05, 0.15), rng.uniform(0.3, 0.45)
+    saturation = rng.uniform(0.3, 0.8)
+    return mix * _colour(hue, saturation, bright) + (1 - mix) * _colour(hue + 0.03, saturation, dark)
+
+
+# Shapes and textures live in the object's own coordinates: u to its right, v downwards, the object inside the unit circle. No shape
+# looks the same after any rotation, so an angle can always be seen, and all of them point upwards at angle 0.
+
+
+def _arrow(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    head = (v < 0) & (np.abs(u) < (v + 1) * 0.85)
+    return head | ((v >= 0) & (v < 0.9) & (np.abs(u) < 0.4))
+
+
+def _wedge(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return (v < 0.7) & (np.abs(u) < (v + 1) * 0.4)
+
+
+def _drop(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return (u**2 + (v - 0.4) ** 2 < 0.36) | ((v < 0.4) & (np.abs(u) < (v + 1) * 0.43))
+
+
+def _mushroom(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return ((v < 0) & (u**2 + v**2 < 0.95)) | ((v >= 0) & (v < 0.9) & (np.abs(u) < 0.3))
+
+
+SHAPES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "arrow": _arrow,
+    "wedge": _wedge,
+    "drop": _drop,
+    "mushroom": _mushroom,
+}
+
+TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
+    "plain": lambda u, v, phase: np.ones(np.broadcast(u, v).shape),
+    "stripes": lambda u, v, phase: (np.sin(7 * (math.cos(phase) * u + math.sin(phase) * v) + phase) > 0).astype(
+        np.float64
+    ),
+    "checks": lambda u, v, phase: (np.sin(6 * u + phase) * np.sin(6 * v + phase) > 0).astype(np.float64),
+    "rings": lambda u, v, phase: (np.sin(9 * np.sqrt(u**2 + v**2) + phase) > 0).astype(np.float64),
+}
