@@ -26,7 +26,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Scene:
-    """What stays the same through a clip: background (h w c) in 0…1, name of shape and texture, two object colours in 0…1."""
+    """What stays the same through a clip: background (h w c) in 0…1, name of shape and texture, the object's colours in front and rear, 0…1."""
 
     background: np.ndarray
     shape: str
@@ -36,14 +36,15 @@ class Scene:
 
 
 def random_scene(rng: np.random.Generator, size: int, hues: tuple[float, float]) -> Scene:
-    """A scene whose background hue lies in `hues` (0…1 around the colour circle); the object's colour is any, and bright."""
+    """A scene whose background hue lies in `hues` (0…1 around the colour circle); the object's hue is any."""
     hue = rng.uniform()
-    light = _colour(hue, rng.uniform(0.1, 0.6), rng.uniform(0.9, 1.0))
+    front = _colour(hue, rng.uniform(0.0, 0.3), 1.0)
+    rear = _colour(hue + rng.uniform(-0.1, 0.1), rng.uniform(0.8, 1.0), rng.uniform(0.55, 0.7))
     return Scene(
         background=_background(rng, size, rng.uniform(*hues)),
         shape=str(rng.choice(list(SHAPES))),
         texture=str(rng.choice(list(TEXTURES))),
-        colours=(light, _colour(hue + rng.uniform(-0.1, 0.1), rng.uniform(0.4, 0.9), rng.uniform(0.65, 0.8))),
+        colours=(front, rear),
         phase=rng.uniform(0, 2 * math.pi),
     )
 
@@ -57,8 +58,9 @@ def draw(scene: Scene, pose: Pose) -> np.ndarray:
     u = math.cos(pose.angle) * dx + math.sin(pose.angle) * dy
     v = math.cos(pose.angle) * dy - math.sin(pose.angle) * dx
     inside = SHAPES[scene.shape](u, v)
-    paint = TEXTURES[scene.texture](u, v, scene.phase)[..., None]
-    surface = paint * scene.colours[0] + (1 - paint) * scene.colours[1]
+    front = np.clip(0.5 - 3 * v, 0, 1)[..., None]
+    shade = 1 - 0.3 * TEXTURES[scene.texture](u, v, scene.phase)[..., None]
+    surface = shade * (front * scene.colours[0] + (1 - front) * scene.colours[1])
     cover = _pool(inside[..., None].astype(np.float64))
     picture = _pool(surface * inside[..., None]) + (1 - cover) * scene.background
     return np.round(picture * 255).astype(np.uint8)
@@ -90,25 +92,25 @@ def _background(rng: np.random.Generator, size: int, hue: float) -> np.ndarray:
     return mix * _colour(hue, saturation, bright) + (1 - mix) * _colour(hue + 0.03, saturation, dark)
 
 
-# Shapes and textures live in the object's own coordinates: u to its right, v downwards, the object inside the unit circle. No shape
-# looks the same after any rotation, so an angle can always be seen, and all of them point upwards at angle 0.
+# Shapes and textures live in the object's own coordinates: u to its right, v downwards, the object inside the unit circle. At angle 0
+# all shapes point upwards; no shape looks the same after a rotation, and its front is brighter, so an angle can always be seen.
 
 
 def _arrow(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    head = (v < 0) & (np.abs(u) < (v + 1) * 0.85)
-    return head | ((v >= 0) & (v < 0.9) & (np.abs(u) < 0.4))
+    head = (v < 0) & (np.abs(u) < (v + 1) * 0.9)
+    return head | ((v >= 0) & (v < 0.85) & (np.abs(u) < 0.5))
 
 
 def _wedge(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return (v < 0.7) & (np.abs(u) < (v + 1) * 0.4)
+    return (v < 0.7) & (np.abs(u) < (v + 1) * 0.45)
 
 
 def _drop(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return (u**2 + (v - 0.4) ** 2 < 0.36) | ((v < 0.4) & (np.abs(u) < (v + 1) * 0.43))
+    return (u**2 + (v - 0.35) ** 2 < 0.42) | ((v < 0.35) & (np.abs(u) < (v + 1) * 0.48))
 
 
 def _mushroom(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return ((v < 0) & (u**2 + v**2 < 0.95)) | ((v >= 0) & (v < 0.9) & (np.abs(u) < 0.3))
+    return ((v < 0) & (u**2 + v**2 < 0.95)) | ((v >= 0) & (v < 0.9) & (np.abs(u) < 0.4))
 
 
 SHAPES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -118,11 +120,26 @@ SHAPES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "mushroom": _mushroom,
 }
 
+
+def _plain(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
+    return np.zeros(np.broadcast(u, v).shape)
+
+
+def _stripes(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
+    return 0.5 + 0.5 * np.sin(8 * (math.cos(phase) * u + math.sin(phase) * v) + phase)
+
+
+def _checks(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
+    return (np.sin(6 * u + phase) * np.sin(6 * v + phase) > 0).astype(np.float64)
+
+
+def _rings(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
+    return 0.5 + 0.5 * np.sin(9 * np.sqrt(u**2 + v**2) + phase)
+
+
 TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
-    "plain": lambda u, v, phase: np.ones(np.broadcast(u, v).shape),
-    "stripes": lambda u, v, phase: (np.sin(7 * (math.cos(phase) * u + math.sin(phase) * v) + phase) > 0).astype(
-        np.float64
-    ),
-    "checks": lambda u, v, phase: (np.sin(6 * u + phase) * np.sin(6 * v + phase) > 0).astype(np.float64),
-    "rings": lambda u, v, phase: (np.sin(9 * np.sqrt(u**2 + v**2) + phase) > 0).astype(np.float64),
+    "plain": _plain,
+    "stripes": _stripes,
+    "checks": _checks,
+    "rings": _rings,
 }

@@ -10,15 +10,16 @@ Scenes of the test split take their background's hue from the other half of the 
 """
 
 import csv
-import math
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
-from signal_perception.data.scenes import Pose, draw, random_scene
+from signal_perception.data.scenes import Pose, Scene, draw, random_scene
 from signal_perception.errors import UserError
+from signal_perception.progress import track
 from signal_perception.seeding import generator
 
 # class → (degree of freedom that sorts the frames, +1 rising or −1 falling)
@@ -40,18 +41,26 @@ CLASSES = tuple(sorted(_ORDERS))
 MANIFEST = "split.csv"
 
 
-def poses(
-    index: int, split: str, *, frames: int, seed: int, travel: float, turn: float, growth: float, tilt: float
-) -> dict[str, np.ndarray]:
-    """The poses of a scene, in no order: freedom → (frames,) values.
+@dataclass(frozen=True)
+class Strength:
+    """How far each degree of freedom sweeps, in every clip and for every class.
 
-    Parameters
-    ----------
     travel: range of x and of y, as a share of the picture's side.
     turn: range of the angle, degrees.
     growth: largest over smallest radius.
-    tilt: the angle in the middle of the range is drawn from ±tilt, degrees.
+    radius: radius in the middle of its range, as a share of the picture's side; scenes vary by a tenth around it.
+    tilt: the angle in the middle of its range lies within ±tilt of upright, degrees.
     """
+
+    travel: float = 0.5
+    turn: float = 180.0
+    growth: float = 2.2
+    radius: float = 0.25
+    tilt: float = 15.0
+
+
+def poses(index: int, split: str, *, frames: int, seed: int, strength: Strength) -> dict[str, np.ndarray]:
+    """The poses of a scene, in no order: degree of freedom → (frames,) values."""
     if split not in _HUES:
         raise UserError(f"no split {split!r} of the synthetic data set: it has {', '.join(_HUES)}")
     if frames < 8:
@@ -60,34 +69,28 @@ def poses(
     spread = {name: rng.uniform(0.8, 1.0) for name in _FREEDOMS}
     ranks = _uncorrelated_ranks(rng, frames)
     # one value per stratum, so that every freedom visits its whole range evenly, and not on a grid
-    unit = {name: 2 * (ranks[i] + rng.uniform(size=frames)) / frames - 1 for i, name in enumerate(_FREEDOMS)}
-    x, y = (0.5 + rng.uniform(-0.04, 0.04) + unit[name] * spread[name] * travel / 2 for name in ("x", "y"))
-    angle = math.radians(rng.uniform(-tilt, tilt)) + unit["angle"] * spread["angle"] * math.radians(turn) / 2
-    radius = rng.uniform(0.2, 0.25) * growth ** (unit["size"] * spread["size"] / 2)
-    return {"x": x, "y": y, "angle": angle, "size": radius}
+    unit = {
+        name: spread[name] * (2 * (ranks[i] + rng.uniform(size=frames)) / frames - 1)
+        for i, name in enumerate(_FREEDOMS)
+    }
+    return {
+        "x": 0.5 + rng.uniform(-0.04, 0.04) + unit["x"] * strength.travel / 2,
+        "y": 0.5 + rng.uniform(-0.04, 0.04) + unit["y"] * strength.travel / 2,
+        "angle": np.radians(rng.uniform(-1, 1) * strength.tilt + unit["angle"] * strength.turn / 2),
+        "size": strength.radius * rng.uniform(0.9, 1.1) * strength.growth ** (unit["size"] / 2),
+    }
 
 
 def render(
-    label: str,
-    index: int,
-    split: str,
-    *,
-    frames: int = 24,
-    size: int = 64,
-    seed: int = 0,
-    travel: float = 0.5,
-    turn: float = 150.0,
-    growth: float = 2.2,
-    tilt: float = 15.0,
+    label: str, index: int, split: str, *, frames: int = 24, size: int = 64, seed: int = 0, **strength: float
 ) -> np.ndarray:
-    """One video before encoding, uint8 (t h w c): scene `index` of `split` in the order of class `label`; see `poses`."""
-    order = _order(
-        label, poses(index, split, frames=frames, seed=seed, travel=travel, turn=turn, growth=growth, tilt=tilt)
-    )
-    pictures = _pictures(
-        index, split, frames=frames, size=size, seed=seed, travel=travel, turn=turn, growth=growth, tilt=tilt
-    )
-    return pictures[order]
+    """One video before encoding, uint8 (t h w c): scene `index` of `split` in the order of class `label`.
+
+    Keyword arguments beyond the named ones are those of `Strength`.
+    """
+    scene_poses = poses(index, split, frames=frames, seed=seed, strength=Strength(**strength))
+    order = _order(label, scene_poses)
+    return _pictures(scene_poses, _scene(index, split, size, seed))[order]
 
 
 def write(
@@ -99,29 +102,26 @@ def write(
     size: int = 64,
     fps: int = 12,
     seed: int = 0,
-    travel: float = 0.5,
-    turn: float = 150.0,
-    growth: float = 2.2,
-    tilt: float = 15.0,
+    **strength: float,
 ) -> None:
     """Write the data set into `root`: <class>/<split>_<scene>.mp4 (H.264) and split.csv (path,label,split,group).
 
-    The group is the scene: the eight videos of a scene share all their pictures. The same arguments give the same bytes.
+    The group is the scene: its eight videos share all their pictures. The same arguments give the same bytes. Keyword arguments
+    beyond the named ones are those of `Strength`.
     """
     if size % 2:
         raise UserError(f"a synthetic video of {size}×{size} pixels cannot be encoded: ask for an even size")
     rows = []
     for label in CLASSES:
         (root / label).mkdir(parents=True, exist_ok=True)
-    for split, scenes in (("train", train_per_class), ("test", test_per_class)):
-        for index in range(scenes):
-            strengths = {"travel": travel, "turn": turn, "growth": growth, "tilt": tilt}
-            scene_poses = poses(index, split, frames=frames, seed=seed, **strengths)
-            pictures = _pictures(index, split, frames=frames, size=size, seed=seed, **strengths)
-            for label in CLASSES:
-                path = f"{label}/{split}_{index:04d}.mp4"
-                _encode(root / path, pictures[_order(label, scene_poses)], fps)
-                rows.append((path, label, split, f"{split}_{index:04d}"))
+    scenes = [("train", i) for i in range(train_per_class)] + [("test", i) for i in range(test_per_class)]
+    for split, index in track(scenes, len(scenes), "synthetic videos", "scene"):
+        scene_poses = poses(index, split, frames=frames, seed=seed, strength=Strength(**strength))
+        pictures = _pictures(scene_poses, _scene(index, split, size, seed))
+        for label in CLASSES:
+            path = f"{label}/{split}_{index:04d}.mp4"
+            _encode(root / path, pictures[_order(label, scene_poses)], fps)
+            rows.append((path, label, split, f"{split}_{index:04d}"))
     with (root / MANIFEST).open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("path", "label", "split", "group"))
@@ -144,12 +144,14 @@ def _order(label: str, scene_poses: dict[str, np.ndarray]) -> np.ndarray:
     return np.argsort(sign * scene_poses[freedom], kind="stable")
 
 
-def _pictures(index: int, split: str, *, frames: int, size: int, seed: int, **strengths: float) -> np.ndarray:
-    """All frames of a scene, in the order of `poses`: uint8 (t h w c)."""
-    scene_poses = poses(index, split, frames=frames, seed=seed, **strengths)
-    scene = random_scene(generator(seed, "shapes", "scene", split, index), size, _HUES[split])
-    values = zip(*(scene_poses[name] for name in _FREEDOMS), strict=True)
-    return np.stack([draw(scene, Pose(*(float(v) for v in value))) for value in values])
+def _scene(index: int, split: str, size: int, seed: int) -> Scene:
+    return random_scene(generator(seed, "shapes", "scene", split, index), size, _HUES[split])
+
+
+def _pictures(scene_poses: dict[str, np.ndarray], scene: Scene) -> np.ndarray:
+    """All frames of a scene, in the order of its poses: uint8 (t h w c)."""
+    values = np.stack([scene_poses[name] for name in _FREEDOMS], axis=1)
+    return np.stack([draw(scene, Pose(*value)) for value in values.tolist()])
 
 
 def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
