@@ -1,0 +1,56 @@
+"""What the poster printed, to stand beside one's own results ("Understanding the Behaviors of Modern Video Models Through Signal
+Perception", Yifan Chen, Australian National University, 2025): Table 1, the curves of Figure 1, the ranges of Figures 2–4.
+"""
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 and top-5 (percent) that the poster gives for a model, and the top-1 it quotes from the literature, if any."""
+
+    top1: float
+    top5: float
+    quoted_top1: float | None = None
+
+
+# data set → model → numbers; HMDB51 and UCF101, official split 1, every test video scored
+TABLE1 = {
+    "hmdb51": {
+        "i3d": Accuracy(71.44, 93.20, 74.30),
+        "timesformer_divided": Accuracy(71.37, 93.86),
+        "timesformer_joint": Accuracy(68.17, 93.33),
+        "videomae_v1": Accuracy(72.22, 92.48, 73.30),
+        "videomae_v2": Accuracy(79.35, 96.86),
+        "uniformer_v1": Accuracy(76.41, 95.10),
+        "uniformer_v2": Accuracy(75.23, 95.42),
+        "swin": Accuracy(75.16, 93.46),
+    },
+    "ucf101": {
+        "i3d": Accuracy(94.92, 99.50, 95.10),
+        "timesformer_divided": Accuracy(95.82, 99.68),
+        "timesformer_joint": Accuracy(93.71, 99.58),
+        "videomae_v1": Accuracy(95.32, 99.37, 96.10),
+        "videomae_v2": Accuracy(98.31, 99.92),
+        "uniformer_v1": Accuracy(97.17, 99.71),
+        "uniformer_v2": Accuracy(96.51, 99.76),
+        "swin": Accuracy(96.11, 99.50),
+    },
+}
+
+# grid → lowest and highest (top-1, top-5) over its three surfaces; divided TimeSformer on HMDB51
+NOISE_RANGES = {
+    "figure2": ((1.8, 9.4), (71.6, 93.8)),
+    "figure3": ((2.4, 12.6), (71.4, 93.8)),
+    "figure4": ((2.1, 11.9), (71.2, 93.7)),
+}
+NOISE_DATASET, NOISE_MODEL = "hmdb51", "timesformer_divided"
+
+
+def figure1(dataset: str) -> dict[str, dict[str, list[float | None]]] | None:
+    """Curves of Figure 1 as digitised (±0.03), panel → model → Δ at each tap, None where unreadable; the poster has HMDB51 alone."""
+    if dataset != "hmdb51":
+        return None
+    return json.loads(files("signal_perception.report").joinpath("poster_figure1.json").read_text(encoding="utf-8"))
