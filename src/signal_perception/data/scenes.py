@@ -36,10 +36,12 @@ class Scene:
 
 
 def random_scene(rng: np.random.Generator, size: int, hues: tuple[float, float]) -> Scene:
-    """A scene whose background hue lies in `hues` (0…1 around the colour circle); the object's hue is any."""
-    hue = rng.uniform()
-    front = _colour(hue, rng.uniform(0.0, 0.3), 1.0)
-    rear = _colour(hue + rng.uniform(-0.1, 0.1), rng.uniform(0.8, 1.0), rng.uniform(0.55, 0.7))
+    """A scene whose background hue lies in `hues` (0…1 around the colour circle).
+
+    The object is warm in front and cold behind, in changing colours: which way it points can then be told from where it is.
+    """
+    front = _colour(rng.uniform(-0.04, 0.13), rng.uniform(0.6, 1.0), rng.uniform(0.85, 1.0))
+    rear = _colour(rng.uniform(0.5, 0.68), rng.uniform(0.6, 1.0), rng.uniform(0.85, 1.0))
     return Scene(
         background=_background(rng, size, rng.uniform(*hues)),
         shape=str(rng.choice(list(SHAPES))),
@@ -92,32 +94,31 @@ def _background(rng: np.random.Generator, size: int, hue: float) -> np.ndarray:
     return mix * _colour(hue, saturation, bright) + (1 - mix) * _colour(hue + 0.03, saturation, dark)
 
 
-# Shapes and textures live in the object's own coordinates: u to its right, v downwards, the object inside the unit circle. At angle 0
-# all shapes point upwards; no shape looks the same after a rotation, and its front is brighter, so an angle can always be seen.
+# Shapes and textures live in the object's own coordinates: u to its right, v downwards, the object inside the unit circle. Front and
+# rear are alike in area, so that turning moves no mass and is told from moving.
 
 
-def _arrow(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    head = (v < 0) & (np.abs(u) < (v + 1) * 0.9)
-    return head | ((v >= 0) & (v < 0.85) & (np.abs(u) < 0.5))
+def _disc(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return u**2 + v**2 < 0.8
 
 
-def _wedge(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return (v < 0.7) & (np.abs(u) < (v + 1) * 0.45)
+def _box(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return (np.abs(u) < 0.65) & (np.abs(v) < 0.75)
 
 
-def _drop(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return (u**2 + (v - 0.35) ** 2 < 0.42) | ((v < 0.35) & (np.abs(u) < (v + 1) * 0.48))
+def _diamond(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.abs(u) + np.abs(v) < 1
 
 
-def _mushroom(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return ((v < 0) & (u**2 + v**2 < 0.95)) | ((v >= 0) & (v < 0.9) & (np.abs(u) < 0.4))
+def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return u**2 + v**2 < (0.75 + 0.25 * np.cos(6 * np.arctan2(v, u))) ** 2
 
 
 SHAPES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "arrow": _arrow,
-    "wedge": _wedge,
-    "drop": _drop,
-    "mushroom": _mushroom,
+    "disc": _disc,
+    "box": _box,
+    "diamond": _diamond,
+    "star": _star,
 }
 
 
