@@ -379,14 +379,15 @@ def test_tables_are_read_back_as_written_and_missing_ones_are_not_run(tmp_path):
     for model in made.models:
         made.spectra[model].to_csv(tmp_path / f"{model}.csv", index=False)
     (tmp_path / "i3d.json").write_text(json.dumps(made.accuracy["i3d"]))
+    absent = {m: tmp_path / f"{m}.none" for m in made.models}
     found = tables.read(
         "shapes",
         made.models,
         decode=tmp_path / "none.csv",
         accuracy={m: tmp_path / f"{m}.json" for m in made.models},
         spectra={m: tmp_path / f"{m}.csv" for m in made.models},
-        noise=dict.fromkeys(made.models, tmp_path / "none.csv"),
-        curves=dict.fromkeys(made.models, tmp_path / "none.csv"),
+        noise=absent,
+        curves=absent,
     )
     assert found.accuracy == {"i3d": made.accuracy["i3d"]}
     assert (found.decode, found.noise, found.curves) == (None, {}, {})

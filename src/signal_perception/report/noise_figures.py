@@ -43,7 +43,7 @@ def noise_figure(table: pd.DataFrame, model: str, grid: str, *, dpi: int) -> Fig
         handles = [Patch(facecolor=_COLORS[s], alpha=0.6, label=f"{_LABELS[s]} under noise") for s in _COLORS]
         handles += [Patch(facecolor=_COLORS[s], alpha=0.16, label=f"{_LABELS[s]} clean") for s in _COLORS]
         if solid:
-            figure.legend(handles=handles, loc="outside upper center", ncols=4)
+            style.legend(figure, handles, "outside upper center")
     return figure
 
 

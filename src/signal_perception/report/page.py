@@ -15,15 +15,17 @@ from signal_perception.report.tables import Results
 from signal_perception.report.training_figure import curves_figure
 
 _GRIDS = {"figure2": "Figure 2", "figure3": "Figure 3", "figure4": "Figure 4"}
+_PIXELS = 85  # of the page for an inch of a figure, so that text has one size in all figures
 _EMPTY = pd.DataFrame(columns=["model"])
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn figure: file name, PNG bytes, title and the sentences under it."""
+    """A drawn figure: file name, PNG bytes, width on the page (CSS pixels), title and the sentences under it."""
 
     file: str
     png: bytes
+    width: int
     title: str
     caption: tuple[str, ...]
 
@@ -166,7 +168,7 @@ def _grids(dataset: str, model: str, table: pd.DataFrame, dpi: int) -> list[Nois
 
 
 def _picture(file: str, figure: Figure, title: str, caption: Sequence[str]) -> Picture:
-    return Picture(file, style.png(figure), title, tuple(caption))
+    return Picture(file, style.png(figure), round(_PIXELS * figure.get_figwidth()), title, tuple(caption))
 
 
 def _missing(models: Sequence[str], found: Mapping[str, object]) -> list[str]:

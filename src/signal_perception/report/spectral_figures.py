@@ -51,7 +51,7 @@ def figure1(
         ]
         if reference:
             handles.append(Line2D([], [], color="#555555", linestyle=":", linewidth=1, label="poster, digitised ±0.03"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
+        style.legend(figure, handles, "outside lower center")
     return figure
 
 
@@ -84,7 +84,7 @@ def controls_figure(table: pd.DataFrame, dataset: str, *, point: str, statistic:
             for control in controls
         ]
         handles.append(Line2D([], [], color="#555555", linewidth=0.7, label="input pixels, in the dashes of each"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
+        style.legend(figure, handles, "outside lower center")
     return figure
 
 

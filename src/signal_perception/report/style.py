@@ -3,9 +3,13 @@
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from matplotlib import style
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+
+Place = Literal["outside lower center", "outside upper center"]
 
 NAMES = {
     "i3d": "I3D",
@@ -74,6 +78,12 @@ def look() -> Iterator[None]:
     """The settings all figures are drawn and saved under, whatever a user's own matplotlibrc says."""
     with style.context(["default", _RC]):
         yield
+
+
+def legend(figure: Figure, handles: Sequence[Artist], place: Place) -> None:
+    """One legend for all panels, outside them, in as many columns as the figure is wide enough for."""
+    columns = max(int(figure.get_figwidth() / 2.2), 1)
+    figure.legend(handles=handles, loc=place, ncols=min(len(handles), columns))
 
 
 def png(figure: Figure) -> bytes:

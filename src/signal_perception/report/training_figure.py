@@ -24,5 +24,5 @@ def curves_figure(curves: Mapping[str, pd.DataFrame], *, dpi: int) -> Figure:
             axis.set_ylim(bottom=0)
             axis.xaxis.get_major_locator().set_params(integer=True)
         handles = [Line2D([], [], color=color, label=style.name(model)) for model, (color, _) in looks.items()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
+        style.legend(figure, handles, "outside lower center")
     return figure
