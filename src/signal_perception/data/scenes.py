@@ -26,7 +26,10 @@ class Pose:
 
 @dataclass(frozen=True)
 class Scene:
-    """What stays the same through a clip: background (h w c) in 0…1, name of shape and texture, the object's colours in front and rear, 0…1."""
+    """What stays the same through a clip: background (h w c), name of shape and texture, the object's colours in front and rear.
+
+    Colours lie in 0…1.
+    """
 
     background: np.ndarray
     shape: str
