@@ -83,7 +83,7 @@ def load(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list
             f"these weights do not fit {name}: {_some(wrong)}; use the network numbers they were trained with"
         )
     if aside:  # the whole head: a bias of the old head would mean nothing under new weights
-        aside = [key for key in state if key.startswith(f"{model.classifier}.")]
+        aside = [key for key in own if key in state and key.startswith(f"{model.classifier}.")]
     model.load_state_dict({key: value for key, value in state.items() if key not in aside}, strict=False)
     return aside
 

@@ -1,0 +1,379 @@
+"""What every model promises, whichever it is: a new model file needs one line in NETWORKS."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from signal_perception import models
+from signal_perception.errors import UserError
+from signal_perception.models import checkpoints
+from signal_perception.models.blocks import State, Tokens, fold
+from signal_perception.models.taps import Tap, canonical, capture
+
+CLASSES = 5
+NETWORKS: dict[str, tuple[dict[str, Any], tuple[int, int, int]]] = {  # smallest sensible network, clip (t, h, w)
+    "i3d_inception": ({"width": 0.125, "head_pool": [1, 1, 1], "dropout": 0.2}, (16, 32, 32)),
+    "timesformer_divided": (
+        {"img_size": 32, "patch_size": 8, "frames": 4, "embed_dim": 24, "depth": 3, "heads": 2},
+        (4, 32, 32),
+    ),
+}
+KINDS = {"spatial_attn", "temporal_attn", "joint_attn", "mlp", "conv", "local_attn", "global_attn"}
+WITHIN_A_FRAME = {"spatial_attn", "mlp"}
+SOURCE = Path(models.__file__).parent
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only wait for one another's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+each_model = pytest.mark.parametrize("name", models.names())
+
+
+def build(name: str) -> nn.Module:
+    """A small model in which nothing is zero, so that every part has an effect."""
+    torch.manual_seed(0)
+    model = models.build(name, CLASSES, NETWORKS[name][0])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.05)
+    return model.eval()
+
+
+@cache
+def shared_model(name: str) -> nn.Module:
+    """One model for all tests that leave it as it is."""
+    return build(name)
+
+
+def clips(name: str, batch: int = 2) -> torch.Tensor:
+    return torch.randn(batch, 3, *NETWORKS[name][1], generator=torch.Generator().manual_seed(1))
+
+
+def hooks(model: nn.Module) -> int:
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+def test_every_model_file_is_tested() -> None:
+    assert set(models.names()) == set(NETWORKS)
+    assert set(models.names()) == {p.stem for p in SOURCE.glob("*.py") if hasattr(_module(p.stem), "build")} - {
+        "__init__"
+    }
+
+
+def _module(stem: str) -> object:
+    return models if stem == "__init__" else __import__(f"signal_perception.models.{stem}", fromlist=["_"])
+
+
+def test_an_unknown_model_is_refused_with_a_list() -> None:
+    with pytest.raises(UserError, match=rf"no model 'resnet'.*{', '.join(models.names())}"):
+        models.build("resnet", CLASSES, {})
+
+
+def test_model_files_depend_on_the_common_ones_and_not_on_one_another() -> None:
+    package = "signal_perception.models"
+
+    def imported(stem: str) -> set[str]:
+        found = set()
+        for node in ast.walk(ast.parse((SOURCE / f"{stem}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+        return {name.removeprefix(f"{package}.") for name in found if name.startswith(f"{package}.")}
+
+    for name in models.names():
+        assert {"blocks", "taps"} <= imported(name), name
+        assert not imported(name) & {"checkpoints", *models.names()}, name
+    for common in ("__init__", "blocks", "taps", "checkpoints", "_torchvision"):
+        assert not imported(common) & set(models.names()), common
+
+
+@each_model
+def test_forward_and_backward_reach_every_parameter(name: str) -> None:
+    torch.manual_seed(0)
+    model = models.build(name, CLASSES, NETWORKS[name][0]).train()  # as built: some gradients may be exactly 0
+    logits = model(clips(name))
+    assert logits.shape == (2, CLASSES)
+    assert logits.dtype == torch.float32
+    nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key
+    head = [p.grad for key, p in model.named_parameters() if key.startswith(f"{model.classifier}.")]
+    assert head
+    assert all(bool(grad.any()) for grad in head if grad is not None)
+
+
+@each_model
+def test_every_parameter_matters(name: str) -> None:
+    """With nothing at zero, every parameter gets a gradient: none is left out of the forward pass, none is cut off."""
+    model = build(name)
+    model(clips(name))[:, 0].sum().backward()
+    for key, parameter in model.named_parameters():
+        grad = parameter.grad
+        assert grad is not None, key
+        assert grad.any() or key.startswith(f"{model.classifier}."), key
+
+
+@each_model
+def test_evaluation_is_deterministic_and_clip_by_clip(name: str) -> None:
+    model, clip = shared_model(name), clips(name)
+    with torch.inference_mode():
+        first = model(clip)
+        assert torch.equal(model(clip), first)
+        torch.testing.assert_close(model(clip[1:]), first[1:], rtol=1e-4, atol=1e-5)
+
+
+@each_model
+def test_taps_are_ordered_unique_and_named_by_rule(name: str) -> None:
+    taps = models.taps(name, shared_model(name))
+    assert taps
+    assert len({tap.name for tap in taps}) == len(taps)
+    assert [tap.block for tap in taps] == sorted(tap.block for tap in taps)
+    assert {tap.block for tap in taps} == set(range(taps[-1].block + 1))
+    for tap in taps:
+        assert tap.kind in KINDS
+        assert tap.name == f"{tap.block:02d}.{tap.kind}" + {"stream": "", "branch": ".branch"}[tap.side]
+        assert (tap.module == tap.sublayer) is (tap.side == "stream")
+
+
+@each_model
+def test_taps_come_in_the_order_of_execution(name: str) -> None:
+    model = shared_model(name)
+    taps, order = models.taps(name, model), []
+    handles = [
+        model.get_submodule(tap.module).register_forward_hook(lambda *_, name=tap.name: order.append(name))
+        for tap in taps
+    ]
+    with torch.inference_mode():
+        model(clips(name))
+    for handle in handles:
+        handle.remove()
+    assert order == [tap.name for tap in taps]
+
+
+@each_model
+def test_captured_activations_are_canonical_and_hooks_do_not_stay(name: str) -> None:
+    model = shared_model(name)
+    taps = models.taps(name, model)
+    with torch.inference_mode(), capture(model, taps) as found:
+        assert hooks(model) > 0
+        model(clips(name))
+        first = dict(found)
+        model(clips(name) + 1)
+    assert hooks(model) == 0
+    assert list(found) == [tap.name for tap in taps]
+    for tap in taps:
+        assert found[tap.name].dtype == torch.float32
+        assert found[tap.name].ndim == 5
+        assert found[tap.name].shape[0] == 2
+        assert not torch.equal(first[tap.name], found[tap.name])  # each forward fills it anew
+    same_block = {(tap.block, tap.kind): set() for tap in taps}
+    for tap in taps:
+        same_block[tap.block, tap.kind].add(found[tap.name].shape)
+    assert all(len(shapes) == 1 for shapes in same_block.values())  # branch and stream agree
+
+    with pytest.raises(ZeroDivisionError), capture(model, taps):
+        assert hooks(model) > 0
+        _ = 1 / 0
+    assert hooks(model) == 0
+
+
+def test_a_tap_of_another_model_is_refused() -> None:
+    model = shared_model("i3d_inception")
+    with (
+        pytest.raises(UserError, match=r"'blocks\.0'.*InceptionI3d"),
+        capture(model, [Tap("00.mlp", "mlp", 0, "stream", "blocks.0", "")]),
+    ):
+        pass
+    assert hooks(model) == 0
+
+
+@each_model
+def test_locality_proves_every_label(name: str) -> None:
+    """Change one frame of a sub-layer's input: spatial_attn and mlp answer in that frame alone, all other kinds elsewhere too."""
+    model = shared_model(name)
+    taps = models.taps(name, model)
+    inputs = {tap.sublayer: tap for tap in taps if tap.side == "stream"}  # a stream has one layout before and after
+    clean = _activations(model, taps, name)
+    changed = 1
+    for sublayer, stream in inputs.items():
+
+        def alter(_module: nn.Module, args: tuple[State, ...], stream: Tap = stream) -> tuple[State, ...]:
+            state = args[0]
+            x = (state.x if isinstance(state, Tokens) else state).clone()
+            view = canonical(stream, x, state.grid if isinstance(state, Tokens) else None)
+            assert view.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+            view[:, changed] += torch.randn_like(view[:, changed])
+            return (Tokens(x, state.grid) if isinstance(state, Tokens) else x,)
+
+        with model.get_submodule(sublayer).register_forward_pre_hook(alter):
+            disturbed = _activations(model, taps, name)
+        for tap in taps:
+            if tap.sublayer == sublayer:
+                difference = (disturbed[tap.name] - clean[tap.name]).abs().amax((0, 2, 3, 4))
+                elsewhere = torch.arange(len(difference)) != changed
+                assert len(difference) > 1, f"{tap.name} has a single frame: give the small network more"
+                assert difference[changed] > 1e-3, tap.name
+                if tap.kind in WITHIN_A_FRAME:
+                    assert difference[elsewhere].max() == 0, tap.name
+                else:
+                    assert difference[elsewhere].max() > 1e-4, tap.name
+
+
+def _activations(model: nn.Module, taps: list[Tap], name: str) -> dict[str, torch.Tensor]:
+    with torch.inference_mode(), capture(model, taps) as found:
+        model(clips(name))
+    return found
+
+
+def _states(name: str, model: nn.Module, clip: torch.Tensor) -> Iterator[State]:
+    """The state before each segment."""
+    state: State = clip
+    for segment in models.segments(name, model):
+        yield state
+        state = segment.run(state)
+
+
+@each_model
+def test_segments_are_the_forward_pass_and_can_start_anywhere(name: str) -> None:
+    model, clip = shared_model(name), clips(name)
+    with torch.inference_mode():
+        logits = model(clip)
+        steps = models.segments(name, model)
+        assert torch.equal(fold(steps, clip), logits)
+        for cut, state in enumerate(_states(name, model, clip)):
+            for _ in range(2):  # a kept state serves many times, so nothing may be changed in place
+                assert torch.equal(fold(steps[cut:], state), logits), steps[cut].name
+    assert len({step.name for step in steps}) == len(steps)
+    blocks = [step.block for step in steps if step.block is not None]
+    assert blocks == sorted(blocks)
+    assert set(blocks) == {tap.block for tap in models.taps(name, model)}
+
+
+@each_model
+def test_weights_of_a_block_act_in_the_segment_of_that_block(name: str) -> None:
+    model, clip = build(name), clips(name)
+    with torch.inference_mode():
+        clean = list(_states(name, model, clip))
+    blocks = [step.block for step in models.segments(name, model)]
+    for slices in models.components(name, model).values():
+        for piece in slices:
+            parameter = model.get_parameter(piece.parameter)
+            kept = parameter.detach().clone()
+            with torch.inference_mode():
+                parameter[piece.start : piece.stop] *= 1.5
+                disturbed = list(_states(name, model, clip))
+                parameter.copy_(kept)
+            where = blocks.index(piece.block)
+            for before, (one, other) in enumerate(zip(clean, disturbed)):
+                same = torch.equal(*(state.x if isinstance(state, Tokens) else state for state in (one, other)))
+                assert same is (before <= where), (piece, before)
+
+
+@each_model
+def test_weights_name_parts_of_matrices_that_do_not_overlap(name: str) -> None:
+    model = shared_model(name)
+    parts = models.components(name, model)
+    blocks = {tap.block for tap in models.taps(name, model)}
+    for component, slices in parts.items():
+        assert [piece.block for piece in slices] == sorted(piece.block for piece in slices), component
+        rows = Counter((piece.parameter, row) for piece in slices for row in range(piece.start, piece.stop))
+        assert set(rows.values()) == {1}, component
+        for piece in slices:
+            shape = model.get_parameter(piece.parameter).shape
+            assert len(shape) >= 2, piece
+            assert 0 <= piece.start < piece.stop <= shape[0], piece
+            assert piece.block in blocks, piece
+    for union, own in (("q", "q"), ("k", "k"), ("v", "v")):
+        single = [piece for key, slices in parts.items() if key.endswith(f".{own}") for piece in slices]
+        assert set(parts.get(union, [])) == set(single)
+    for attention in {key.rpartition(".")[0] for key in parts if key.endswith(".q")}:
+        whole = Counter()
+        for piece in parts[attention]:
+            whole[piece.parameter] += piece.stop - piece.start
+        for parameter, count in whole.items():
+            assert count == model.get_parameter(parameter).shape[0], parameter
+        assert set(parts[attention]) == {piece for letter in "qkv" for piece in parts[f"{attention}.{letter}"]}
+
+
+@each_model
+def test_saved_and_loaded_gives_the_same_logits(name: str, tmp_path: Path) -> None:
+    model, clip = shared_model(name), clips(name)
+    checkpoints.save(model, tmp_path / "one.safetensors")
+    torch.manual_seed(7)
+    other = models.build(name, CLASSES, NETWORKS[name][0]).eval()
+    with torch.inference_mode():
+        assert not torch.equal(other(clip), model(clip))
+        assert models.load(name, other, tmp_path / "one.safetensors") == []
+        assert torch.equal(other(clip), model(clip))
+    checkpoints.save(other, tmp_path / "two.safetensors")
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+
+
+@each_model
+def test_a_head_of_another_size_is_set_aside(name: str, tmp_path: Path) -> None:
+    model = shared_model(name)
+    checkpoints.save(model, tmp_path / "weights.safetensors")
+    other = models.build(name, CLASSES + 2, NETWORKS[name][0])
+    before = {key: value.clone() for key, value in other.state_dict().items()}
+    aside = models.load(name, other, tmp_path / "weights.safetensors")
+    assert aside == [key for key in model.state_dict() if key.startswith(f"{model.classifier}.")]
+    for key, value in other.state_dict().items():
+        assert torch.equal(value, before[key] if key in aside else model.state_dict()[key]), key
+
+
+@each_model
+@pytest.mark.parametrize("damage", ["dropped", "renamed", "misshapen", "added"])
+def test_weights_that_do_not_fit_are_refused_by_name(name: str, damage: str) -> None:
+    model = build(name)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    state = {key: value + 1 for key, value in before.items()}
+    key = next(key for key, value in state.items() if value.ndim > 1 and not key.startswith(f"{model.classifier}."))
+    value = state[key]
+    if damage in ("dropped", "renamed"):
+        del state[key]
+    if damage in ("renamed", "added"):
+        state["blocks.x.weight"] = value
+    if damage == "misshapen":
+        state[key] = value[..., :-1]
+    named = {
+        "dropped": rf"{name}: 1 missing \({re.escape(key)}\)",
+        "renamed": rf"{name}: 1 missing \({re.escape(key)}\); 1 unexpected \(blocks\.x\.weight\)",
+        "misshapen": rf"{name}: {re.escape(key)} has \(",
+        "added": rf"{name}: 1 unexpected \(blocks\.x\.weight\)",
+    }
+    with pytest.raises(UserError, match=named[damage]):
+        checkpoints.load(model, models.module(name).from_checkpoint(state), name)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())  # all or nothing
+
+
+@each_model
+def test_an_unknown_network_number_is_refused_by_name(name: str) -> None:
+    with pytest.raises(
+        UserError, match=rf"{name} has no network number 'colour': it has .*{next(iter(NETWORKS[name][0]))}"
+    ):
+        models.build(name, CLASSES, {**NETWORKS[name][0], "colour": 3})
+
+
+@each_model
+def test_a_network_number_of_the_wrong_type_is_refused_by_name(name: str) -> None:
+    for key in NETWORKS[name][0]:
+        for wrong in ("many", None, True, [1, "2", 3]):
+            with pytest.raises(UserError, match=rf"network number '{key}' of {name} is "):
+                models.build(name, CLASSES, {key: wrong})
