@@ -59,7 +59,7 @@ def write_shard(
 ) -> list[Row]:
     """Write the complete group `<store>/shards/<NNNNN>`, replacing one that is there, and return its index rows.
 
-    `videos` may be a generator: one decoded video is held at a time. Videos without frames are the caller's to leave out.
+    `videos` may be a generator: one decoded video is held at a time. Videos without frames are the caller's to leave out; a shard may be empty.
     format: "jpeg" (with `quality`, 1–100) or "png" (lossless).
     """
     encoded: list[bytes] = []
@@ -99,7 +99,8 @@ def finish(store: Path, classes: Sequence[str], rows: Iterable[Row]) -> None:
         raise UserError(f"no video could be stored in {store}: see the verdicts of decoding")
     leftovers = list((store / "shards").glob(".*"))  # of runs that were killed
     for folder in [*leftovers, *(store / name for name in _INDEX)]:
-        shutil.rmtree(folder, ignore_errors=not folder.exists())
+        if folder.exists():
+            shutil.rmtree(folder)
     (store / "zarr.json").unlink(missing_ok=True)
     group = zarr.create_group(
         store,
@@ -192,6 +193,6 @@ def _encode(frame: np.ndarray, format: str, quality: int) -> bytes:
 
 def _write(group: zarr.Group, name: str, values: np.ndarray, **layout) -> None:
     """One array in one file: uncompressed, since frames are compressed already and the rest is small."""
-    layout = layout or {"chunks": values.shape}
+    layout = layout or {"chunks": tuple(max(1, side) for side in values.shape)}
     array = group.create_array(name, shape=values.shape, dtype=values.dtype, compressors=None, filters=None, **layout)
     array[...] = values
