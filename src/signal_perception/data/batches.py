@@ -64,7 +64,7 @@ class TestClips(Dataset):
     control: what is done to the order of the frames of every clip, see `transforms.control_order`; one shuffle per video.
     """
 
-    __test__ = False  # no pytest class
+    __test__ = False  # pytest would take the name for a test class where it is imported
 
     def __init__(
         self,

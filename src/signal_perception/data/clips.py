@@ -28,6 +28,7 @@ from signal_perception.errors import UserError
 
 _CHUNK = 1 << 16  # bytes: a few small frames, or part of a large one; what a read fetches at least
 _GAP = 1 << 17  # unneeded bytes that are cheaper to read than to start a second read
+_ROOM = 1 << 27  # bytes of compressed frames that an opened store keeps: small data sets are then read from memory
 # index array → the columns of a row that it holds
 _INDEX = {
     "label": ("label",),
@@ -59,7 +60,8 @@ def write_shard(
 ) -> list[Row]:
     """Write the complete group `<store>/shards/<NNNNN>`, replacing one that is there, and return its index rows.
 
-    `videos` may be a generator: one decoded video is held at a time. Videos without frames are the caller's to leave out; a shard may be empty.
+    `videos` may be a generator: one decoded video is held at a time. Videos without frames are the caller's to leave out; a shard
+    may be empty.
     format: "jpeg" (with `quality`, 1–100) or "png" (lossless).
     """
     encoded: list[bytes] = []
@@ -133,10 +135,14 @@ class ClipStore:
         self.labels, self.frames, self.fps, self.sizes, self._shard, self._first = (
             np.asarray(group[name]) for name in _INDEX
         )
-        self._shards: dict[int, tuple[zarr.Array, np.ndarray]] = {}
+        self._shards: dict[int, tuple[zarr.Array | np.ndarray, np.ndarray]] = {}
+        self._room = _ROOM
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __reduce__(self) -> tuple:
+        return ClipStore, (self.path,)  # another process opens the store itself
 
     def read(self, video: int, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Frames of a video at `indices` (any order, repeats allowed): uint8 (n h w c). Only these frames are decoded."""
@@ -161,12 +167,15 @@ class ClipStore:
                     pictures[i] = np.asarray(picture)
         return pictures[back]
 
-    def _open(self, shard: int) -> tuple[zarr.Array, np.ndarray]:
-        """Bytes and frame ends of a shard, opened at first use: after a fork, never before."""
+    def _open(self, shard: int) -> tuple[zarr.Array | np.ndarray, np.ndarray]:
+        """Bytes and frame ends of a shard, opened at first use; the bytes are kept in memory as long as there is room for them."""
         if shard not in self._shards:
             group = zarr.open_group(_shard_path(self.path, shard), mode="r")
             content = group["bytes"]
             assert isinstance(content, zarr.Array)
+            if content.size <= self._room:
+                self._room -= content.size
+                content = np.asarray(content)
             self._shards[shard] = (content, np.asarray(group["ends"]))
         return self._shards[shard]
 

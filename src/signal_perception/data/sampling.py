@@ -46,9 +46,6 @@ def test_indices(rule: str, total: int, fps: float, frames: int, stride: int, cl
     return np.stack([_spread(start, window, frames, total) for start in starts])
 
 
-test_indices.__test__ = False  # a function of the library that pytest would take for a test where it is imported
-
-
 def test_crops(height: int, width: int, size: int, crops: int) -> list[tuple[int, int]]:
     """(top, left) of the square test crops: 1 = the centre; 3 = start, centre and end of the longer side (slowfast's uniform_crop)."""
     if size > min(height, width):
@@ -63,9 +60,6 @@ def test_crops(height: int, width: int, size: int, crops: int) -> list[tuple[int
     if height > width:
         return [(0, left), (top, left), (height - size, left)]
     return [(top, 0), (top, left), (top, width - size)]
-
-
-test_crops.__test__ = False
 
 
 def train_crop(height: int, width: int, scale: tuple[float, float], rng: np.random.Generator) -> tuple[int, int, int]:

@@ -37,9 +37,6 @@ def test_views(clip: np.ndarray, size: int, resized: int, crops: int) -> torch.T
     return torch.stack([frames[:, top : top + size, left : left + size] for top, left in corners])
 
 
-test_views.__test__ = False  # a function of the library that pytest would take for a test where it is imported
-
-
 def resize(clip: np.ndarray, height: int, width: int) -> torch.Tensor:
     """Bilinear, antialiased where it shrinks: uint8 (t h w c) → uint8 (t height width c)."""
     frames = torch.from_numpy(np.ascontiguousarray(clip))
