@@ -78,7 +78,7 @@ def _window(rule: str, fps: float, frames: int, stride: int) -> float:
     if rule == "dense_30fps":
         if fps <= 0:
             raise UserError("sampling dense_30fps needs each video's frame rate and one has none: use the rule dense")
-        return frames * stride * fps / 30
+        return max(frames * stride * fps / 30, 1.0)
     raise UserError(f"no sampling rule {rule!r}: there are {', '.join(RULES)}")
 
 

@@ -3,8 +3,9 @@
 An object has four degrees of freedom: x, y, angle, size. A scene (`split`, `index`) draws a set of poses in which each of the four
 takes the same stratified values, paired at random. The class only says in which order the poses are shown: sorted by one of the
 four, upwards or downwards. So `moves_right` of a scene has x rising through the clip while y, angle and size jump about without a
-trend, and the eight clips of a scene are the same pictures in eight orders. Hence, before encoding, no single frame, no average of
-frames and no shuffled clip can say anything about the class: chance is 1/8 exactly.
+trend, and the eight clips of a scene are the same pictures in eight orders. Hence, before encoding, no average of frames, no shuffled
+clip and no frame whose place in the clip is unknown can say anything about the class: chance is 1/8 exactly. The FIRST frame does say
+something, since a sweep begins at one end of its range: a static clip made of it scores above chance.
 
 Scenes of the test split take their background's hue from the other half of the colour circle than scenes of the training split.
 """
