@@ -28,26 +28,41 @@ class TapFacts:
     order: int
 
 
+@dataclass(frozen=True)
+class StoreFacts:
+    """Whose activations a store holds.
+
+    ids, groups: of the videos, in order; clip n of video v is row v·clips + n. seconds_per_frame: median time between two frames of a
+    clip. weights_sha256: of the model's weights.
+    """
+
+    ids: list[str]
+    groups: list[str]
+    clips: int
+    seconds_per_frame: float
+    weights_sha256: str
+
+
 def create(
     path: Path,
     inputs: Sequence[str],
     taps: Sequence[tuple[TapFacts, tuple[int, ...]]],
     *,
-    clips: int,
     shard: int,
     dtype: str,
-    facts: Mapping[str, object],
+    facts: StoreFacts,
 ) -> None:
-    """Make an empty store for `clips` clips; `taps` gives for each tap its facts and the shape (t h w c) of one clip's activation."""
-    root = zarr.create_group(path, zarr_format=3, attributes=dict(facts))
+    """Make an empty store; `taps` gives for each tap its facts and the shape (t h w c) of one clip's activation."""
+    root = zarr.create_group(path, zarr_format=3, attributes=asdict(facts))
+    rows = len(facts.ids) * facts.clips
     for name in inputs:
         group = root.create_group(name)
         for tap, shape in taps:
             group.create_array(
                 tap.tap,
-                shape=(clips, *shape),
+                shape=(rows, *shape),
                 chunks=(1, *shape),
-                shards=(min(shard, clips), *shape),
+                shards=(shard, *shape),
                 dtype=dtype,
                 dimension_names=DIMENSIONS,
                 attributes=asdict(tap),
@@ -71,7 +86,7 @@ class ActivationStore:
 
     def __init__(self, path: Path):
         self._root = zarr.open_group(path, mode="r")
-        self.facts = dict(self._root.attrs)
+        self.facts = StoreFacts(**self._root.attrs)  # type: ignore[arg-type]
 
     @property
     def inputs(self) -> list[str]:

@@ -1,31 +1,44 @@
 """Predictions of a trained model: logits of every view, fused to one score per video and class, and their accuracy."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from scipy.special import softmax
 from torch import nn
 
+from signal_perception import assembly
 from signal_perception.data.transforms import normalise
-from signal_perception.devices import arithmetic, clips_at_once
+from signal_perception.devices import arithmetic, clips_at_once, device
 from signal_perception.intervals import Resamples, interval
+from signal_perception.params import Input, Params
 
 
-@torch.inference_mode()
-def logits(
-    model: nn.Module,
-    clips: torch.Tensor,
-    *,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    precision: str,
-    where: torch.device,
-) -> np.ndarray:
-    """Logits (n, classes) float32 of clips uint8 (n t h w c), a device batch at a time; the model stands in evaluation mode on `where`."""
-    parts = []
-    for batch in clips.split(clips_at_once()):
-        with arithmetic(precision, where):
-            parts.append(model(normalise(batch.to(where), mean, std)).float().cpu().numpy())
-    return np.concatenate(parts)
+@dataclass(frozen=True)
+class Scorer:
+    """A trained model in evaluation mode on its device, and how its input is made."""
+
+    model: nn.Module
+    input: Input
+    precision: str
+    where: torch.device
+
+    @torch.inference_mode()
+    def logits(self, clips: torch.Tensor) -> np.ndarray:
+        """Logits (n, classes) float32 of clips uint8 (n t h w c), a device batch at a time."""
+        parts = []
+        for batch in clips.split(clips_at_once()):
+            with arithmetic(self.precision, self.where):
+                logits = self.model(normalise(batch.to(self.where), self.input.mean, self.input.std))
+            parts.append(logits.float().cpu().numpy())
+        return np.concatenate(parts)
+
+
+def scorer(params: Params, dataset: str, model: str, classes: int) -> Scorer:
+    """The fine-tuned model of an entry on this machine's device."""
+    where = device()
+    network = assembly.trained_model(params, dataset, model, classes, where)
+    return Scorer(network, params.model(model).input, params.finetune.precision, where)
 
 
 def fuse(views: np.ndarray, fusion: str) -> np.ndarray:

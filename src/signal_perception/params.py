@@ -17,6 +17,7 @@ from signal_perception.errors import UserError
 
 Size = Literal["tiny", "base"]
 Kind = Literal["spatial_attn", "temporal_attn", "joint_attn", "mlp", "conv", "local_attn", "global_attn"]
+GridName = Literal["figure2", "figure3", "figure4"]
 Control = Literal["static", "shuffled", "reversed"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Whole = Annotated[int, Field(ge=1)]
@@ -149,7 +150,7 @@ class Noise(_Checked):
     mask: Literal["exact", "bernoulli"]
     order: Literal["random", "leading", "trailing", "even"]
     bootstrap: Annotated[int, Field(ge=100)]
-    grids: dict[Literal["figure2", "figure3", "figure4"], Grid]
+    grids: dict[GridName, Grid]
 
 
 class Report(_Checked):

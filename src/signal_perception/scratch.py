@@ -2,7 +2,7 @@
 
 DVC deletes a stage's outputs before it runs the stage, so half-done work must live elsewhere: in
 `$DVC_ROOT/.scratch/<stage>/<fingerprint>/`. Each unit of work is written under a temporary name and renamed when whole; at the end
-every output is moved into place by one `os.replace` and the stage's scratch directory is removed. The fingerprint covers
+every output is moved into place by one rename and the stage's scratch directory is removed. The fingerprint covers
 parameters, inputs and code: a killed stage continues where it was, and a changed setting never continues an old run.
 """
 
@@ -43,11 +43,11 @@ class Scratch:
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
-            os.replace(source, target)
+            source.replace(target)
         shutil.rmtree(self._home)
 
 
-def whole(target: Path, write: Callable[[Path], None]) -> None:
+def whole(target: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make the file or directory under a temporary name beside `target`, then rename it: it exists whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".unfinished-{os.getpid()}-{target.name}")
@@ -56,7 +56,7 @@ def whole(target: Path, write: Callable[[Path], None]) -> None:
     write(unfinished)
     if target.is_dir():
         shutil.rmtree(target)
-    os.replace(unfinished, target)
+    unfinished.replace(target)
 
 
 def fingerprint(*parts: object) -> str:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import typer
 
@@ -15,6 +16,6 @@ def run(main: Callable[..., None] | typer.Typer) -> None:
         main() if isinstance(main, typer.Typer) else typer.run(main)
     except UserError as error:
         # DVC names the stage by itself; by hand the script's name helps
-        stage = os.environ.get("DVC_STAGE", os.path.basename(sys.argv[0]))
+        stage = os.environ.get("DVC_STAGE", Path(sys.argv[0]).name)
         print(f"error in {stage}: {error}", file=sys.stderr)
         raise SystemExit(1) from None

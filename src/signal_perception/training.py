@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from timm.data.mixup import Mixup
-from timm.optim import create_optimizer_v2
+from timm.optim._optim_factory import create_optimizer_v2
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from signal_perception import seeding
 from signal_perception.data.transforms import normalise
 from signal_perception.devices import device
-from signal_perception.params import Recipe
+from signal_perception.params import Model
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,25 @@ class Trainer:
     Parameters
     ----------
     model: network with logits of `classes` classes.
-    recipe: optimiser, schedule and regularisation.
+    entry: its entry in the parameters: recipe (optimiser, schedule, regularisation) and pixel statistics are used.
     steps: optimiser steps per epoch.
-    mean, std: pixel statistics, three values each on the scale 0..1.
     seed, run: what random draws derive from, e.g. 0 and "shapes/i3d_inception".
     """
 
     def __init__(
         self,
         model: nn.Module,
-        recipe: Recipe,
+        entry: Model,
         *,
         classes: int,
         steps: int,
         precision: str,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
-        flip: bool,
         seed: int,
         run: str,
     ):
-        self._recipe, self._steps, self._seed, self._run = recipe, steps, seed, run
-        self._mean, self._std, self._flip = mean, std, flip
+        self._recipe, self._steps, self._seed, self._run = entry.recipe, steps, seed, run
+        self._mean, self._std = entry.input.mean, entry.input.std
+        recipe = entry.recipe
         self._accelerator = Accelerator(
             mixed_precision="bf16" if precision == "bfloat16" else "no", cpu=device().type == "cpu"
         )
@@ -90,11 +87,6 @@ class Trainer:
         """The network itself, without the wrapper of a distributed run."""
         return self._accelerator.unwrap_model(self._model)
 
-    @property
-    def is_main(self) -> bool:
-        """Whether this process is the one that writes files."""
-        return self._accelerator.is_main_process
-
     def state(self) -> dict[str, object]:
         """Everything the next epoch needs, on the CPU."""
         return {"model": self.model.state_dict(), "optimiser": self._optimiser.state_dict()}
@@ -112,7 +104,7 @@ class Trainer:
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         loss_sum = correct = seen = 0.0
-        for index, (clips, labels) in enumerate(batches):
+        for index, (clips, labels, *_) in enumerate(batches):
             step = number * self._steps + index
             loss, hits = self._step(step, clips, labels)
             loss_sum, correct, seen = loss_sum + loss * len(labels), correct + hits, seen + len(labels)

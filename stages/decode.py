@@ -1,0 +1,37 @@
+"""Stage decode: decode every video of a data set once, in order, into one clip store per split, with a verdict for each video."""
+
+from functools import partial
+from pathlib import Path
+
+from signal_perception import ingest, params, paths, stage, workers
+from signal_perception.closure import code_hash
+from signal_perception.data import clips
+from signal_perception.scratch import Scratch, whole
+
+
+def main(dataset: str) -> None:
+    settings = params.load(paths.PARAMS)
+    catalog = ingest.load_catalog(settings, dataset)
+    table_path = paths.decode_table(dataset)
+    scratch = Scratch(
+        f"decode@{dataset}",
+        settings=[params.plain(settings.datasets[dataset].source), params.plain(settings.decode), settings.seed],
+        inputs=[paths.raw(dataset)],
+        code=code_hash(Path(__file__)),
+    )
+    units = ingest.shards(catalog, settings.decode.shard)
+    left = [unit for unit in units if not unit.rows(scratch.path).is_file()]
+    work = partial(ingest.make, settings=settings.decode, work=scratch.path)
+    workers.run(left, work, label=f"decode {dataset}", unit="shard", done=len(units) - len(left))
+    table = ingest.verdicts(units, scratch.path, catalog.classes)
+    whole(table_path, lambda path: table.to_csv(path, index=False))
+    ingest.refuse_too_many_bad(table, settings.decode.max_bad, table_path)
+    for split in paths.SPLITS:
+        store = ingest.store(scratch.path, split)
+        rows = [row for unit in units if unit.split == split for row in clips.shard_rows(store, unit.number) or []]
+        clips.finish(store, catalog.classes, rows)
+    scratch.publish({ingest.store(scratch.path, split): paths.clips(dataset, split) for split in paths.SPLITS})
+
+
+if __name__ == "__main__":
+    stage.run(main)
