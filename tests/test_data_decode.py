@@ -1,0 +1,194 @@
+"""Decoding: the frames of a plain sequential reading and not one more, and a verdict for everything that is not a video."""
+
+import csv
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from signal_perception.data import decode as module
+from signal_perception.data.decode import decode
+
+
+def moving(frames: int, height: int = 48, width: int = 64) -> np.ndarray:
+    """A bright bar that moves over coarse noise: uint8 (t h w c), every frame unlike its neighbours."""
+    noise = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    video = np.tile(noise.repeat(8, axis=0).repeat(8, axis=1), (frames, 1, 1, 1))
+    for i in range(frames):
+        video[i, :, (4 * i) % width : (4 * i) % width + 6, 0] = 255
+    return video
+
+
+def write(
+    path: Path, video: np.ndarray, codec: str, *, b_frames: int = 0, surplus: bool = False, options: dict | None = None
+) -> Path:
+    """Encode a video; `surplus` ends it with an empty MPEG-4 picture, as DivX does: counted by decord, decoded by nobody."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(10), options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = video.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.max_b_frames = b_frames
+        packets = [p for frame in video for p in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24"))]
+        packets += stream.encode()
+        if surplus:
+            empty = av.Packet(bytes([0, 0, 1, 0xB6, 0x5F, 0x9F]))  # a VOP with vop_coded = 0
+            empty.stream, empty.time_base = stream, packets[-1].time_base
+            empty.pts, empty.dts = len(video), (packets[-1].dts or 0) + 1
+            packets.append(empty)
+        for packet in packets:
+            container.mux(packet)
+    return path
+
+
+def sequential(path: Path) -> list[np.ndarray]:
+    """What PyAV makes of a file when it is read from beginning to end."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("b_frames", [0, 1, 2])
+@pytest.mark.parametrize("count", [12, 13, 14])
+def test_avi_with_b_frames_equals_sequential_reading(tmp_path, b_frames, count):
+    path = write(tmp_path / "a.avi", moving(count), "mpeg4", b_frames=b_frames)
+    expected = sequential(path)
+    decoded = decode(path, short_side=48, max_frames=100)
+    assert (decoded.verdict, decoded.decoder, decoded.codec, decoded.promised) == ("ok", "decord", "mpeg4", count)
+    assert np.array_equal(decoded.frames, expected)
+    assert (decoded.fps, decoded.width, decoded.height) == (10, 64, 48)
+
+
+def test_a_surplus_last_frame_is_found_and_dropped(tmp_path):
+    path = write(tmp_path / "a.avi", moving(12), "mpeg4", b_frames=1, surplus=True)
+    reader = list(module._decord_frames(path))
+    assert reader[0] == 13, "decord no longer promises a frame too many: this test has lost its subject"
+    decoded = decode(path, short_side=48, max_frames=100)
+    assert (decoded.verdict, decoded.promised, len(decoded.frames)) == ("repeated frames", 13, 12)
+    assert np.array_equal(decoded.frames, sequential(path))
+
+
+def test_a_repeated_last_frame_that_is_in_the_file_stays(tmp_path):
+    video = moving(12)
+    video[9:] = video[9]
+    path = write(tmp_path / "a.mp4", video, "libx264")
+    last = sequential(path)[-2:]
+    assert np.array_equal(last[0], last[1])
+    decoded = decode(path, short_side=48, max_frames=100)
+    assert (decoded.verdict, len(decoded.frames)) == ("ok", 12)
+
+
+def test_no_more_than_max_frames_and_a_short_side_that_is_only_ever_shrunk(tmp_path):
+    path = write(tmp_path / "a.mp4", moving(20), "libx264", b_frames=2)
+    decoded = decode(path, short_side=24, max_frames=7)
+    assert (decoded.frames.shape, decoded.verdict) == ((7, 24, 32, 3), "ok")
+    assert (decoded.width, decoded.height) == (64, 48)
+    whole = decode(path, short_side=480, max_frames=7).frames
+    assert np.array_equal(whole, sequential(path)[:7])
+    # shrinking by two averages about two by two pixels, so it keeps the mean; picking every other pixel would alias the bar
+    assert decoded.frames.mean() == pytest.approx(whole.mean(), abs=1)
+
+
+def test_a_shrunk_frame_is_antialiased():
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = module._resize(stripes, 16, 16)
+    assert np.abs(small[:, 2:-2].astype(int) - 128).max() < 20
+
+
+def test_av1_which_decord_cannot_read_is_decoded(tmp_path):
+    path = write(tmp_path / "a.mp4", moving(5, 64), "libsvtav1", options={"preset": "9"})
+    decoded = decode(path, short_side=64, max_frames=100)
+    assert (decoded.verdict, decoded.decoder, decoded.codec, len(decoded.frames)) == ("ok", "pyav", "av1", 5)
+    assert np.array_equal(decoded.frames, sequential(path))
+
+
+def test_what_is_no_video_is_refused_with_a_reason(tmp_path):
+    (tmp_path / "text.mp4").write_text("I am not a film.\n" * 50)
+    (tmp_path / "empty.avi").write_bytes(b"")
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        assert isinstance(stream, av.AudioStream)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 8000
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode())
+    reasons = {
+        "text.mp4": "Invalid data",
+        "empty.avi": "",
+        "sound.mp4": "no video stream",
+        "absent.mp4": "no such file",
+    }
+    for name, reason in reasons.items():
+        decoded = decode(tmp_path / name, short_side=48, max_frames=10)
+        assert decoded.verdict.startswith(f"refused: {reason}")
+        assert len(decoded.verdict) > len("refused: ")
+        assert str(tmp_path) not in decoded.verdict
+        assert decoded.frames.shape == (0, 0, 0, 3)
+
+
+def test_damaged_files_get_a_verdict_and_the_frames_that_are_there(tmp_path):
+    data = write(tmp_path / "a.avi", moving(40), "mpeg4", b_frames=1).read_bytes()
+    start = data.index(b"movi")
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(data[: start + (len(data) - start) // 2])
+    decoded = decode(cut, short_side=48, max_frames=100)
+    assert (decoded.verdict, decoded.promised) == ("short", 40)
+    assert 5 < len(decoded.frames) < 40
+    assert np.array_equal(decoded.frames, sequential(cut))
+    assert decode(cut, short_side=48, max_frames=3).verdict == "ok"
+
+    film = write(tmp_path / "a.mp4", moving(40), "libx264", options={"g": "10"}).read_bytes()
+    half = tmp_path / "half.mp4"  # its index lies at the end
+    half.write_bytes(film[: len(film) // 2])
+    assert decode(half, short_side=48, max_frames=100).verdict.startswith("refused: ")
+
+    hole = tmp_path / "hole.mp4"  # an index without half of the pictures
+    middle, end = film.index(b"mdat") + len(film) // 3, film.index(b"moov")
+    hole.write_bytes(film[:middle] + bytes(end - middle) + film[end:])
+    results = [decode(hole, short_side=48, max_frames=100) for _ in range(5)]
+    assert results[0].verdict == "short"
+    assert 0 < len(results[0].frames) < 40
+    # decord loses frames at random here
+    assert len({result.frames.tobytes() for result in results}) == 1
+
+
+def test_hash_is_that_of_the_file(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert decode(tmp_path / "a.mp4", short_side=48, max_frames=1).sha256 == expected
+
+
+def test_hmdb51_files_equal_sequential_reading(shared):
+    with (shared / "data/singles/manifest.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["dataset"] == "hmdb51"]
+    assert len(rows) == 4
+    for row in rows:
+        path = shared / "data/singles" / row["path"]
+        decoded = decode(path, short_side=10_000, max_frames=10_000)
+        assert np.array_equal(decoded.frames, sequential(path))
+        assert decoded.verdict == "repeated frames"
+        assert decoded.promised == len(decoded.frames) + 1
+        assert decoded.sha256 == row["sha256"]
+        if not row["note"]:  # where there is a note, the count was read from the header
+            assert len(decoded.frames) == int(row["frames"])
+
+
+def test_awkward_videos_give_the_honest_count(shared):
+    with (shared / "data/awkward/manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 30
+    for row in rows:
+        decoded = decode(shared / "data/awkward" / row["file"], short_side=32, max_frames=40)
+        assert len(decoded.frames) == min(40, int(row["decoded_frames_pyav"])), row["file"]
+        assert decoded.verdict.startswith("refused: ") == (len(decoded.frames) == 0), row["file"]
+        assert decoded.frames.shape[0] == 0 or min(decoded.frames.shape[1:3]) == min(32, decoded.width, decoded.height)
+
+
+def test_pictures_stand_upright_with_either_decoder(shared):
+    for name in ("decord__video_90.mov", "mp4parse-rust__video_rotation_90.mp4"):
+        path = shared / "data/awkward" / name
+        one, other = list(module._decord_frames(path))[1:], list(module._pyav_frames(path))[1:]
+        assert one[0].shape[0] > one[0].shape[1]
+        assert np.array_equal(one, other)
