@@ -1,0 +1,105 @@
+"""Items depend on seed, epoch and video alone; views come in the agreed order; workers change nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from signal_perception.data.batches import TestClips, TrainClips, loader
+from signal_perception.data.catalog import Video
+from signal_perception.data.clips import ClipStore, finish, write_shard
+from signal_perception.data.decode import Decoded
+
+
+def make_store(path: Path, numbers: range) -> ClipStore:
+    """Videos of 30 frames whose channel 0 is the frame and channel 1 the video."""
+    pairs = []
+    for number in numbers:
+        t, _, x = np.indices((30, 24, 36))
+        pixels = np.stack([t, np.full_like(t, number), x], axis=-1).astype(np.uint8)
+        decoded = Decoded(pixels, 30, 15.0, 36, 24, "h264", "decord", "ok", "")
+        pairs.append((Video(f"{number:02d}.mp4", Path("x"), number % 3, "train", "g"), decoded))
+    finish(path, ("a", "b", "c"), write_shard(path, 0, pairs[::2], "png") + write_shard(path, 1, pairs[1::2], "png"))
+    return ClipStore(path)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> ClipStore:
+    return make_store(tmp_path_factory.mktemp("clips") / "s.zarr", range(10))
+
+
+def train(store: ClipStore, seed: int = 0) -> TrainClips:
+    return TrainClips(store, rule="dense", frames=4, stride=3, size=16, scale=(0.4, 1.0), flip=True, seed=seed)
+
+
+def test_a_training_item_depends_on_seed_epoch_and_video_alone(store, tmp_path):
+    dataset = train(store)
+    first, label = dataset[4]
+    assert first.shape == (4, 16, 16, 3)
+    assert first.dtype == torch.uint8
+    assert label == 4 % 3
+    assert (first[..., 1] == 4).all()
+    assert not torch.equal(dataset[7][0], dataset[1][0])
+    assert torch.equal(dataset[4][0], first)
+    smaller = train(make_store(tmp_path / "t.zarr", range(3, 6)))
+    assert smaller.store.ids[1] == "04.mp4"
+    assert torch.equal(smaller[1][0], first)
+    dataset.set_epoch(1)
+    assert not torch.equal(dataset[4][0], first)
+    dataset.set_epoch(0)
+    assert torch.equal(dataset[4][0], first)
+    assert not torch.equal(train(store, seed=1)[4][0], first)
+
+
+def collected(dataset, batch: int, workers: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [(clips, labels) for clips, labels in loader(dataset, batch, workers)]
+
+
+def test_workers_change_nothing_and_every_epoch_has_its_own_order(store):
+    dataset = train(store)
+    orders = []
+    for epoch in range(3):
+        dataset.set_epoch(epoch)
+        here, there = collected(dataset, 4, 0), collected(dataset, 4, 2)
+        for (clips, labels), (other_clips, other_labels) in zip(here, there, strict=True):
+            assert torch.equal(clips, other_clips)
+            assert torch.equal(labels, other_labels)
+        order = torch.cat([clips[:, 0, 0, 0, 1] for clips, _ in here]).tolist()
+        assert sorted(order) == list(range(10))
+        orders.append(order)
+    assert len({tuple(order) for order in orders}) == 3
+    assert [len(labels) for _, labels in here] == [4, 4, 2]
+    assert [len(labels) for _, labels in loader(dataset, 4, drop_last=True)] == [4, 4]
+
+
+def test_test_views_are_clips_by_crops_in_the_order_of_the_store(store):
+    dataset = TestClips(store, rule="dense", frames=4, stride=3, size=16, resize=24, clips=2, crops=3)
+    views, label = dataset[5]
+    assert views.shape == (6, 4, 16, 16, 3)
+    assert label == 5 % 3
+    # window 12 of 30: clips start at 0 and 18, steps of 11/3
+    assert views[:3, :, 0, 0, 0].tolist() == [[0, 3, 7, 11]] * 3
+    assert views[3:, :, 0, 0, 0].tolist() == [[18, 21, 25, 29]] * 3
+    assert views[:, 0, 0, 0, 2].tolist() == [0, 10, 20] * 2
+    batches = list(loader(dataset, 4))
+    assert [int(v) for clips, _ in batches for v in clips[:, 0, 0, 0, 0, 1]] == list(range(10))
+    assert torch.cat([labels for _, labels in batches]).tolist() == store.labels.tolist()
+    assert TestClips(store, rule="uniform", frames=4, stride=1, size=12)[0][0].shape == (1, 4, 12, 12, 3)
+
+
+def test_controls_change_the_order_of_frames_and_nothing_else(store):
+    def frames(control: str, seed: int = 0) -> list[list[list[int]]]:
+        dataset = TestClips(store, rule="dense", frames=8, stride=2, size=24, clips=2, control=control, seed=seed)
+        return [dataset[video][0][:, :, 0, 0, 0].tolist() for video in range(10)]
+
+    plain = frames("clip")
+    assert frames("reversed") == [[clip[::-1] for clip in views] for views in plain]
+    assert frames("static") == [[[clip[0]] * 8 for clip in views] for views in plain]
+    shuffled = frames("shuffled")
+    assert shuffled == frames("shuffled")
+    assert shuffled != frames("shuffled", seed=1)
+    assert [[sorted(clip) for clip in views] for views in shuffled] == plain
+    orders = [[np.argsort(np.argsort(clip)).tolist() for clip in views] for views in shuffled]
+    assert all(views[0] == views[1] for views in orders), "one shuffle per video, the same for its clips"
+    assert len({tuple(views[0]) for views in orders}) == 10

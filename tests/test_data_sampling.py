@@ -1,0 +1,121 @@
+"""Frame and crop rules against cases worked out by hand from the official formulas (RECIPES of the reference data)."""
+
+import numpy as np
+import pytest
+
+from signal_perception.data import sampling
+from signal_perception.errors import UserError
+from signal_perception.seeding import generator
+
+
+@pytest.mark.parametrize(
+    ("rule", "total", "fps", "frames", "stride", "clips", "expected"),
+    [
+        # window 32 of 100, delta 68: one clip starts at 34 and steps by 31/7 = 4.43
+        ("dense", 100, 25, 8, 4, 1, [[34, 38, 42, 47, 51, 56, 60, 65]]),
+        # two clips: the first and the last possible window
+        ("dense", 100, 25, 8, 4, 2, [[0, 4, 8, 13, 17, 22, 26, 31], [68, 72, 76, 81, 85, 90, 94, 99]]),
+        # four clips: steps of ⌊68/3⌋ = 22, so the last one ends at 66 + 31 = 97
+        ("dense", 100, 25, 2, 16, 4, [[0, 31], [22, 53], [44, 75], [66, 97]]),
+        # a video shorter than the window: its last frame is repeated
+        ("dense", 10, 25, 8, 4, 1, [[0, 4, 8, 9, 9, 9, 9, 9]]),
+        ("dense", 10, 25, 8, 4, 2, [[0, 4, 8, 9, 9, 9, 9, 9]] * 2),
+        # stride 1 takes every frame, whatever the rounding
+        ("dense", 50, 25, 49, 1, 1, [list(range(49))]),
+        # 15 fps: the window is 32·15/30 = 16 frames, and one clip lies at the START of the video
+        ("dense_30fps", 100, 15, 8, 4, 1, [[0, 2, 4, 6, 8, 10, 12, 15]]),
+        ("dense_30fps", 100, 30, 8, 4, 1, [[0, 4, 8, 13, 17, 22, 26, 31]]),
+        # three clips of delta 84: starts 0, 28, 56, so the end of the video is never seen
+        ("dense_30fps", 100, 15, 2, 16, 3, [[0, 15], [28, 43], [56, 71]]),
+        ("dense_30fps", 5, 60, 3, 4, 1, [[0, 4, 4]]),
+        # a window of less than one frame stands still and never runs backwards
+        ("dense_30fps", 5, 1, 3, 4, 1, [[0, 0, 0]]),
+        # segments of 25: their middles 12; two clips at a third and two thirds: 8 and 16
+        ("uniform", 101, 25, 4, 1, 1, [[12, 37, 62, 87]]),
+        ("uniform", 101, 25, 4, 9, 2, [[8, 33, 58, 83], [16, 41, 66, 91]]),
+        # segments of 2.875: their starts 0 3 6 9 12 14 17 20, rounded, plus ⌊1.4375⌋
+        ("uniform", 24, 12, 8, 3, 1, [[1, 4, 7, 10, 13, 15, 18, 21]]),
+        # fewer frames than segments: halves are rounded to even (0.5 → 0, 1.5 → 2)
+        ("uniform", 3, 12, 4, 1, 1, [[0, 0, 1, 2]]),
+        ("uniform", 1, 12, 4, 1, 1, [[0, 0, 0, 0]]),
+    ],
+)
+def test_fixed_clips(rule, total, fps, frames, stride, clips, expected):
+    found = sampling.test_indices(rule, total, fps, frames, stride, clips)
+    assert found.tolist() == expected
+    assert found.dtype == np.int64
+
+
+@pytest.mark.parametrize("rule", sampling.RULES)
+@pytest.mark.parametrize("total", [1, 7, 24, 300])
+def test_random_clips_stay_inside_the_video_and_run_forwards(rule, total):
+    for i in range(50):
+        indices = sampling.train_indices(rule, total, 25.0, 8, 4, generator(0, rule, i))
+        assert indices.shape == (8,)
+        assert indices.dtype == np.int64
+        assert indices.min() >= 0
+        assert indices.max() < total
+        assert np.all(np.diff(indices) >= 0)
+
+
+def test_random_dense_windows_reach_every_start_alike():
+    starts = [sampling.train_indices("dense", 100, 25.0, 8, 4, generator(0, i))[0] for i in range(2000)]
+    assert set(range(68)) <= set(starts)
+    assert np.mean(starts) == pytest.approx(33.5, abs=2)
+    clips = [sampling.train_indices("dense", 100, 25.0, 8, 4, generator(0, i)) for i in range(50)]
+    assert {int(clip[-1] - clip[0]) for clip in clips} == {31}
+    slow = [sampling.train_indices("dense_30fps", 100, 15.0, 8, 4, generator(0, i)) for i in range(50)]
+    assert {int(clip[-1] - clip[0]) for clip in slow} == {15}
+
+
+def test_random_uniform_frames_lie_in_their_segments_and_vary():
+    clips = np.stack([sampling.train_indices("uniform", 101, 25.0, 4, 1, generator(0, i)) for i in range(400)])
+    for segment in range(4):
+        assert set(clips[:, segment]) == set(range(25 * segment, 25 * segment + 26))
+
+
+def test_same_draws_same_clip():
+    one, other = (sampling.train_indices("dense", 100, 25.0, 8, 4, generator(3, "x")) for _ in range(2))
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size", "crops", "expected"),
+    [
+        (256, 341, 224, 1, [(16, 59)]),  # ⌈117/2⌉
+        (256, 341, 224, 3, [(16, 0), (16, 59), (16, 117)]),
+        (341, 256, 224, 3, [(0, 16), (59, 16), (117, 16)]),
+        (224, 299, 224, 3, [(0, 0), (0, 38), (0, 75)]),
+        (224, 224, 224, 3, [(0, 0)] * 3),
+        (5, 4, 3, 1, [(1, 1)]),
+    ],
+)
+def test_fixed_crops(height, width, size, crops, expected):
+    assert sampling.test_crops(height, width, size, crops) == expected
+
+
+def test_random_crops_are_squares_of_the_asked_share():
+    for i in range(200):
+        top, left, side = sampling.train_crop(60, 90, (0.25, 1.0), generator(0, i))
+        assert 30 <= side <= 60
+        assert 0 <= top <= 60 - side
+        assert 0 <= left <= 90 - side
+    sides = {sampling.train_crop(60, 90, (0.25, 1.0), generator(0, i))[2] for i in range(500)}
+    assert min(sides) < 33
+    assert max(sides) == 60
+    whole = [sampling.train_crop(60, 90, (1.0, 1.0), generator(0, i)) for i in range(200)]
+    assert {(top, side) for top, _, side in whole} == {(0, 60)}
+    assert {left for _, left, _ in whole} == set(range(31))
+
+
+def test_what_is_not_defined_is_refused():
+    with pytest.raises(UserError, match=r"no sampling rule 'sparse': there are dense, dense_30fps, uniform"):
+        sampling.test_indices("sparse", 10, 25, 8, 4, 1)
+    with pytest.raises(UserError, match="no sampling rule"):
+        sampling.train_indices("sparse", 10, 25, 8, 4, generator(0))
+    with pytest.raises(UserError, match="needs each video's frame rate"):
+        sampling.test_indices("dense_30fps", 10, 0.0, 8, 4, 1)
+    with pytest.raises(UserError, match="a crop of 224 does not fit a picture of 200×300"):
+        sampling.test_crops(200, 300, 224, 1)
+    with pytest.raises(UserError, match="5 crops are not defined"):
+        sampling.test_crops(300, 300, 224, 5)
