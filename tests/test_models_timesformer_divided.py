@@ -215,15 +215,17 @@ def test_a_mixed_file_is_refused() -> None:
         timesformer_divided.from_checkpoint({"head.weight": torch.zeros(1), "cls_head.fc_cls.weight": torch.zeros(1)})
 
 
-def test_a_fresh_model_has_no_temporal_attention_yet() -> None:
-    model = models.build(NAME, 3, SMALL).eval()
+@pytest.mark.parametrize("zero_start", [True, False])
+def test_temporal_attention_starts_silent_unless_trained_from_nothing(zero_start: bool) -> None:
+    model = models.build(NAME, 3, {**SMALL, "zero_start": zero_start}).eval()
+    assert bool(model.get_parameter("time_embed").any()) is not zero_start
     clip = torch.randn(1, 3, 4, 64, 64)
     taps = models.taps(NAME, model)
     with torch.inference_mode(), capture(model, taps) as found:
         model(clip)
     for tap in taps:
         if tap.side == "branch":
-            assert bool(found[tap.name].any()) is (tap.kind != "temporal_attn")
+            assert bool(found[tap.name].any()) is (tap.kind != "temporal_attn" or not zero_start)
 
 
 def test_q_k_and_v_are_the_rows_they_are_said_to_be() -> None:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import torch
 from timm.layers.drop import DropPath
 from timm.layers.mlp import Mlp
-from timm.layers.weight_init import trunc_normal_
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -80,9 +79,9 @@ class MlpSublayer(nn.Module):
 
 
 def init_linear(module: nn.Module) -> None:
-    """ViT's start for `model.apply`: Linear weights truncated normal with std 0.02, their biases 0."""
+    """A start for `model.apply` that suits any width: Linear weights uniform as Glorot has it, their biases 0."""
     if isinstance(module, nn.Linear):
-        trunc_normal_(module.weight, std=0.02)
+        nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)
 
 

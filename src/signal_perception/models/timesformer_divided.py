@@ -13,8 +13,10 @@ Names here are the authors', except that each block groups its parts by sub-laye
 residual stream after each is the output of a module. Particulars kept: tokens run (h w t), time fastest, behind one class token; the
 class token takes no part in temporal attention, joins every frame in spatial attention, and its outputs are averaged over frames; position
 and time tables are resized by nearest neighbour in the forward pass; drop path acts on single sequences (of one place, of one frame).
-`temporal_fc` (here `temporal_attn.fc`) starts at zero in all blocks, so a fresh model begins as one without temporal attention, and the
-other weights of temporal attention receive gradients only from the second step on.
+In a fresh model `temporal_fc` (here `temporal_attn.fc`, in all blocks) and the time table start at zero, which suits a start from an
+image ViT: the model begins as one without temporal attention and cannot tell the order of frames. Trained from nothing it hardly finds
+out, so `zero_start=False` gives both a random start. Other weights start as Glorot has it instead of with std 0.02: much the same at
+width 768, and narrow networks learn at all.
 """
 
 import re
@@ -44,6 +46,7 @@ def build(
     drop_path: float = 0.1,
     dropout: float = 0.0,
     head_dropout: float = 0.0,
+    zero_start: bool = True,
 ) -> "TimeSformer":
     """TimeSformer-B/16 by default.
 
@@ -52,12 +55,19 @@ def build(
     img_size, frames: size of the position and time tables; clips of other sizes are taken too.
     drop_path: rate of the last block, rising linearly from 0 in the first.
     dropout: after the tables, the attention outputs and inside the MLPs. head_dropout: before the last linear layer.
+    zero_start: whether temporal_fc and the time table start at zero, as the authors have it; False to train from nothing.
     """
     if img_size % patch_size:
         raise UserError(f"img_size = {img_size} is no multiple of patch_size = {patch_size}: choose one that is")
-    return TimeSformer(
+    model = TimeSformer(
         num_classes, img_size, patch_size, frames, embed_dim, depth, heads, mlp_ratio, drop_path, dropout, head_dropout
     )
+    if zero_start:
+        for i in range(depth):
+            nn.init.zeros_(model.get_parameter(f"blocks.{i}.temporal_attn.fc.weight"))
+    else:
+        trunc_normal_(model.time_embed, std=0.3)  # of the order of the patch embeddings: 0.02 goes unheard among them
+    return model
 
 
 def from_checkpoint(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -136,14 +146,12 @@ class TimeSformer(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + side * side, dim))
         self.time_embed = nn.Parameter(torch.zeros(1, frames, dim))
         self.pos_drop = nn.Dropout(dropout)
-        rates = torch.linspace(0, drop_path, depth).tolist()
+        rates = [drop_path * block / max(depth - 1, 1) for block in range(depth)]
         self.blocks = nn.ModuleList(_block(dim, heads, mlp_ratio, dropout, rate) for rate in rates)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.head_drop = nn.Dropout(head_dropout)
         self.head = nn.Linear(dim, num_classes)
         self.apply(init_linear)
-        for i in range(depth):
-            nn.init.zeros_(self.get_parameter(f"blocks.{i}.temporal_attn.fc.weight"))
         trunc_normal_(self.pos_embed, std=0.02)
         trunc_normal_(self.cls_token, std=0.02)
 
