@@ -140,14 +140,14 @@ def test_a_fresh_model_learns_the_order_of_frames(name: str) -> None:
     both, labels = torch.cat((brighter, brighter.flip(2))), torch.arange(2).repeat_interleave(6)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
     losses = []
-    for _ in range(40):
+    for _ in range(25):
         loss = nn.functional.cross_entropy(model(both), labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
     assert losses[0] > 0.4
-    assert max(losses[-5:]) < 0.2
+    assert max(losses[-3:]) < 0.2
 
 
 @each_model
@@ -393,7 +393,7 @@ def test_an_unknown_network_number_is_refused_by_name(name: str) -> None:
 
 @each_model
 def test_a_network_number_of_the_wrong_type_is_refused_by_name(name: str) -> None:
-    for key in NETWORKS[name][0]:
-        for wrong in ("many", None, True, [1, "2", 3]):
+    for key, value in NETWORKS[name][0].items():
+        for wrong in ("many", None, [1, "2", 3], 1 if isinstance(value, bool) else True):
             with pytest.raises(UserError, match=rf"network number '{key}' of {name} is "):
                 models.build(name, CLASSES, {key: wrong})
