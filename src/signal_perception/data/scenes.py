@@ -38,15 +38,15 @@ class Scene:
     phase: float
 
 
-def random_scene(rng: np.random.Generator, size: int, hues: tuple[float, float]) -> Scene:
-    """A scene whose background hue lies in `hues` (0…1 around the colour circle).
+def random_scene(rng: np.random.Generator, size: int, hues: tuple[float, ...]) -> Scene:
+    """A scene whose background hue lies in a narrow sector (1/32) that begins at one of `hues` (0…1 around the colour circle).
 
     The object is warm in front and cold behind, in changing colours: which way it points can then be told from where it is.
     """
     front = _colour(rng.uniform(-0.04, 0.13), rng.uniform(0.6, 1.0), rng.uniform(0.85, 1.0))
     rear = _colour(rng.uniform(0.5, 0.68), rng.uniform(0.6, 1.0), rng.uniform(0.85, 1.0))
     return Scene(
-        background=_background(rng, size, rng.uniform(*hues)),
+        background=_background(rng, size, rng.choice(hues) + rng.uniform(0, 1 / 32)),
         shape=str(rng.choice(list(SHAPES))),
         texture=str(rng.choice(list(TEXTURES))),
         colours=(front, rear),
@@ -94,7 +94,7 @@ def _background(rng: np.random.Generator, size: int, hue: float) -> np.ndarray:
     mix = (1 / (1 + np.exp(-mix)))[..., None]
     dark, bright = rng.uniform(0.05, 0.15), rng.uniform(0.3, 0.45)
     saturation = rng.uniform(0.3, 0.8)
-    return mix * _colour(hue, saturation, bright) + (1 - mix) * _colour(hue + 0.03, saturation, dark)
+    return mix * _colour(hue, saturation, bright) + (1 - mix) * _colour(hue + 1 / 64, saturation, dark)
 
 
 # Shapes and textures live in the object's own coordinates: u to its right, v downwards, the object inside the unit circle. Front and

@@ -7,7 +7,8 @@ trend, and the eight clips of a scene are the same pictures in eight orders. Hen
 clip and no frame whose place in the clip is unknown can say anything about the class: chance is 1/8 exactly. The FIRST frame does say
 something, since a sweep begins at one end of its range: a static clip made of it scores above chance.
 
-Scenes of the test split take their background's hue from the other half of the colour circle than scenes of the training split.
+The colour circle is cut into sixteen sectors: backgrounds of the training split take their hue from every other one, backgrounds of
+the test split from those between, so that no background of a test video was ever seen in training, and none is out of the ordinary.
 """
 
 import csv
@@ -35,7 +36,7 @@ _ORDERS = {
     "turns_clockwise": ("angle", 1),
 }
 _FREEDOMS = ("x", "y", "angle", "size")
-_HUES = {"train": (0.0, 0.45), "test": (0.5, 0.95)}
+_HUES = {split: tuple((2 * i + place) / 16 for i in range(8)) for place, split in enumerate(("train", "test"))}  # start of a sector
 _LARGEST_CORRELATION = 0.25  # between two freedoms over a clip: above it a second one would seem to have a trend
 
 CLASSES = tuple(sorted(_ORDERS))

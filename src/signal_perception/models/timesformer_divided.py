@@ -15,7 +15,7 @@ class token takes no part in temporal attention, joins every frame in spatial at
 and time tables are resized by nearest neighbour in the forward pass; drop path acts on single sequences (of one place, of one frame).
 In a fresh model `temporal_fc` (here `temporal_attn.fc`, in all blocks) and the time table start at zero, which suits a start from an
 image ViT: the model begins as one without temporal attention and cannot tell the order of frames. Trained from nothing it hardly finds
-out, so `zero_start=False` gives both a random start. Other weights start as Glorot has it instead of with std 0.02: much the same at
+out, so `zero_start=False` gives both a random start, and both tables one that is heard. Other weights start as Glorot has it instead of with std 0.02: much the same at
 width 768, and narrow networks learn at all.
 """
 
@@ -55,7 +55,8 @@ def build(
     img_size, frames: size of the position and time tables; clips of other sizes are taken too.
     drop_path: rate of the last block, rising linearly from 0 in the first.
     dropout: after the tables, the attention outputs and inside the MLPs. head_dropout: before the last linear layer.
-    zero_start: whether temporal_fc and the time table start at zero, as the authors have it; False to train from nothing.
+    zero_start: whether temporal_fc and the time table start at zero, as the authors have it; False to train from nothing, with both
+        tables starting at std 1.
     """
     if img_size % patch_size:
         raise UserError(f"img_size = {img_size} is no multiple of patch_size = {patch_size}: choose one that is")
@@ -66,7 +67,8 @@ def build(
         for i in range(depth):
             nn.init.zeros_(model.get_parameter(f"blocks.{i}.temporal_attn.fc.weight"))
     else:
-        trunc_normal_(model.time_embed, std=0.3)  # of the order of the patch embeddings: 0.02 goes unheard among them
+        for table in (model.pos_embed, model.time_embed):
+            trunc_normal_(table, std=1.0)  # louder than the patch embeddings: at 0.02 a narrow network hardly hears where and when
     return model
 
 
