@@ -5,7 +5,7 @@ from pathlib import Path
 
 from signal_perception import ingest, params, paths, stage, workers
 from signal_perception.closure import code_hash
-from signal_perception.data import clips
+from signal_perception.data import clip_writer
 from signal_perception.scratch import Scratch, whole
 
 
@@ -28,8 +28,8 @@ def main(dataset: str) -> None:
     ingest.refuse_too_many_bad(table, settings.decode.max_bad, table_path)
     for split in paths.SPLITS:
         store = ingest.store(scratch.path, split)
-        rows = [row for unit in units if unit.split == split for row in clips.shard_rows(store, unit.number) or []]
-        clips.finish(store, catalog.classes, rows)
+        rows = [row for unit in units if unit.split == split for row in clip_writer.shard_rows(store, unit.number) or []]
+        clip_writer.finish(store, catalog.classes, rows)
     scratch.publish({ingest.store(scratch.path, split): paths.clips(dataset, split) for split in paths.SPLITS})
 
 

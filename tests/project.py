@@ -13,7 +13,7 @@ PARTS = ("src", "stages", "dvc.yaml", "params.yaml", ".dvcignore")
 MODELS = ("i3d_inception", "timesformer_divided")
 
 # full key → value; the network of the study stays as it is, so that thirds and taps are those of the default study
-SMALL = {
+SMALL: dict[str, object] = {
     "datasets.shapes.source.train_per_class": 2,
     "datasets.shapes.source.test_per_class": 2,
     "datasets.shapes.source.frames": 12,
@@ -29,7 +29,11 @@ SMALL = {
     "report.dpi": 50,
     **{f"models.{model}.tiny.recipe.epochs": 3 for model in MODELS},
     **{f"models.{model}.tiny.recipe.batch": 8 for model in MODELS},
-    **{f"noise.grids.figure{n}.{key}": values for n in (2, 3, 4) for key, values in {"sigma": [0.2], "gamma": [0.1, 0.9]}.items()},
+    **{
+        f"noise.grids.figure{n}.{key}": values
+        for n in (2, 3, 4)
+        for key, values in {"sigma": [0.2], "gamma": [0.1, 0.9]}.items()
+    },
     "noise.grids.figure4.rho": [0.5, 1.0],
 }
 

@@ -104,7 +104,9 @@ def test_class_without_a_test_video(folder: Path, refusal: Fail) -> None:
     root = folder / "data/raw/gestures"
     _videos(root)
     lines = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()
-    (root / "manifest.csv").write_text("\n".join(line for line in lines if line != "grows/test.mp4,grows,test"), encoding="utf-8")
+    (root / "manifest.csv").write_text(
+        "\n".join(line for line in lines if line != "grows/test.mp4,grows,test"), encoding="utf-8"
+    )
     assert "no test video of grows" in refusal("repro")
 
 
@@ -139,7 +141,7 @@ def test_a_text_file_named_mp4_is_left_out_and_listed(
         runpy.run_path(str(ROOT / "stages/decode.py"), run_name="__main__")
     assert caught.value.code == 0
     table = pd.read_csv(paths.decode_table("gestures")).set_index("id")
-    assert table.loc["grows/notes.mp4", "verdict"].startswith("refused: ")
+    assert str(table.loc["grows/notes.mp4", "verdict"]).startswith("refused: ")
     assert (np.delete(table["verdict"].to_numpy(), table.index.get_loc("grows/notes.mp4")) == "ok").all()
     change(folder / "params.yaml", {"decode.on_bad": "fail"})
     assert "grows/notes.mp4 was refused" in refusal("gestures", stage="decode")

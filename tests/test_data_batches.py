@@ -8,7 +8,8 @@ import torch
 
 from signal_perception.data.batches import TestClips, TrainClips, loader
 from signal_perception.data.catalog import Video
-from signal_perception.data.clips import ClipStore, finish, write_shard
+from signal_perception.data.clip_writer import finish, write_shard
+from signal_perception.data.clips import ClipStore
 from signal_perception.data.decode import Decoded
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import zarr
 
-from signal_perception.data import clips
+from signal_perception.data import clip_writer, clips
 from signal_perception.data.catalog import Video
-from signal_perception.data.clips import ClipStore, finish, shard_rows, write_shard
+from signal_perception.data.clip_writer import finish, shard_rows, write_shard
+from signal_perception.data.clips import ClipStore
 from signal_perception.data.decode import Decoded
 from signal_perception.errors import UserError
 
@@ -123,7 +124,7 @@ def test_a_killed_run_leaves_nothing_and_a_repeated_one_changes_nothing(tmp_path
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(clips, "_write", killed)
+        patch.setattr(clip_writer, "_write", killed)
         with pytest.raises(KeyboardInterrupt):
             write_shard(store, 1, SHARDS[1], "png")
     assert shard_rows(store, 1) is None

@@ -20,7 +20,17 @@ LAYERS = [
     ("models",),
     ("intervals", "spectra", "noise"),
     ("devices", "assembly", "views", "activation_store", "ingest"),
-    ("training", "evaluation", "spectral_tables", "scoring", "classification", "activations", "grid", "grid_tables", "report"),
+    (
+        "training",
+        "evaluation",
+        "spectral_tables",
+        "scoring",
+        "classification",
+        "activations",
+        "grid",
+        "grid_tables",
+        "report",
+    ),
     ("checks", "lanes"),
     ("cli",),
 ]

@@ -36,13 +36,19 @@ MISTAKES = {
     "decode.qualty": (95, "decode.qualty is no known key; did you mean decode.quality?"),
     "models.i3d_inception.tiny.recipe.learning": (1.0, "models.i3d_inception.tiny.recipe.learning is no known key"),
     "datasets.gestures.source.manifesto": ("m.csv", "datasets.gestures.source.manifesto is no known key; did you mean"),
-    "noise.grids.figure2.gamma": ([0.05, 1.3], "noise.grids.figure2.gamma[1] is 1.3, but input should be less than or equal to 1"),
+    "noise.grids.figure2.gamma": (
+        [0.05, 1.3],
+        "noise.grids.figure2.gamma[1] is 1.3, but input should be less than or equal to 1",
+    ),
     "noise.grids.figure9": ({}, "noise.grids.figure9"),
     "noise.grids.figure3.sigma": ([-0.1], "noise.grids.figure3.sigma[0] is -0.1"),
     "models.timesformer_divided.tiny.recipe.lr": ("0.1", "models.timesformer_divided.tiny.recipe.lr is '0.1'"),
     "models.timesformer_divided.tiny.recipe.epochs": (1.5, "models.timesformer_divided.tiny.recipe.epochs is 1.5"),
     "datasets.hmdb51.source.split": (4, "datasets.hmdb51.source.split is 4"),
-    "study.models": (["resnet"], "study.models[0] is 'resnet', which params.yaml does not define; it defines i3d_inception, timesformer"),
+    "study.models": (
+        ["resnet"],
+        "study.models[0] is 'resnet', which params.yaml does not define; it defines i3d_inception, timesformer",
+    ),
     "study.datasets": ([], "study.datasets is []"),
     "study.size": ("huge", "study.size is 'huge'"),
     "seed": (True, "seed is True"),
@@ -74,4 +80,3 @@ def test_numbers_in_the_style_that_dvc_writes(file: Path) -> None:
     text = file.read_text(encoding="utf-8").replace("min_lr: 0.00001", "min_lr: 1e-05")
     file.write_text(text, encoding="utf-8")
     assert params.load(file).models["i3d_inception"]["tiny"].recipe.min_lr == 1e-5
-

@@ -11,7 +11,7 @@ from project import MODELS, ROOT, copy, dvc
 from ruamel.yaml import YAML
 
 DATASET = "gestures"
-STAND_IN = '''
+STAND_IN = """
 import hashlib, pathlib, sys
 from ruamel.yaml import YAML
 
@@ -37,7 +37,7 @@ for out in outs:
         digest.update(str(file).encode() + file.read_bytes())
     pathlib.Path(out).parent.mkdir(parents=True, exist_ok=True)
     pathlib.Path(out).write_text(digest.hexdigest())
-'''
+"""
 
 
 def _paths(entries: list) -> list[str]:
@@ -81,7 +81,9 @@ def _replace(file: str, old: str, new: str):
 
 
 def _append(file: str):
-    return lambda folder: (folder / file).write_text((folder / file).read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    return lambda folder: (folder / file).write_text(
+        (folder / file).read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8"
+    )
 
 
 def _set(key: str, value: object):

@@ -59,7 +59,12 @@ def _kill_in_the_middle(folder: Path, stage: str, pattern: str) -> None:
     """Start the stage through DVC and kill DVC and all below it, as soon as a unit of work is finished."""
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--force", stage]
     process = subprocess.Popen(
-        command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     scratch = folder / ".scratch" / stage
     while process.poll() is None and not any(scratch.glob(pattern)):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from signal_perception import paths
 from signal_perception.data import catalog as catalogs
-from signal_perception.data import clips
+from signal_perception.data import clip_writer
 from signal_perception.data.catalog import Catalog, Video
 from signal_perception.data.decode import decode
 from signal_perception.errors import UserError
@@ -89,7 +89,7 @@ def make(shard: Shard, *, settings: Decode, work: Path) -> None:
             raise UserError(
                 f"{video.id} was {decoded.verdict}, and decode.on_bad is fail; mend or remove it, or set decode.on_bad to skip."
             )
-    clips.write_shard(store(work, shard.split), shard.number, kept, settings.format, settings.quality)
+    clip_writer.write_shard(store(work, shard.split), shard.number, kept, settings.format, settings.quality)
     whole(shard.rows(work), lambda path: path.write_text(json.dumps(rows), encoding="utf-8"))
 
 

@@ -36,7 +36,9 @@ _ORDERS = {
     "turns_clockwise": ("angle", 1),
 }
 _FREEDOMS = ("x", "y", "angle", "size")
-_HUES = {split: tuple((2 * i + place) / 16 for i in range(8)) for place, split in enumerate(("train", "test"))}  # start of a sector
+_HUES = {
+    split: tuple((2 * i + place) / 16 for i in range(8)) for place, split in enumerate(("train", "test"))
+}  # start of a sector
 _LARGEST_CORRELATION = 0.25  # between two freedoms over a clip: above it a second one would seem to have a trend
 
 CLASSES = tuple(sorted(_ORDERS))

@@ -68,8 +68,3 @@ def control_order(name: str, frames: int, rng: np.random.Generator) -> np.ndarra
     if name == "reversed":
         return np.arange(frames)[::-1].copy()
     raise UserError(f"no control {name!r}: there are {', '.join(CONTROLS)}")
-
-
-def control(clip: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
-    """The clip (t …) with its frames as the control shows them."""
-    return clip[control_order(name, len(clip), rng)]

@@ -117,6 +117,10 @@ class InceptionI3d(nn.Module):
     def forward(self, clip: torch.Tensor) -> torch.Tensor:
         return fold(segments(self), clip)
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, object]:
+        """Which parameters form one layer, for timm's layer-wise learning rates."""
+        return {"stem": "^Conv3d_", "blocks": [(rf"^{name}\.", (i,)) for i, name in enumerate(_MIXED)]}
+
     def head(self, x: State) -> torch.Tensor:
         """Last feature map (b c t h w) → (b classes): the mean of the logits over all windows of the average pool."""
         assert isinstance(x, torch.Tensor)

@@ -15,8 +15,8 @@ class token takes no part in temporal attention, joins every frame in spatial at
 and time tables are resized by nearest neighbour in the forward pass; drop path acts on single sequences (of one place, of one frame).
 In a fresh model `temporal_fc` (here `temporal_attn.fc`, in all blocks) and the time table start at zero, which suits a start from an
 image ViT: the model begins as one without temporal attention and cannot tell the order of frames. Trained from nothing it hardly finds
-out, so `zero_start=False` gives both a random start, and both tables one that is heard. Other weights start as Glorot has it instead of with std 0.02: much the same at
-width 768, and narrow networks learn at all.
+out, so `zero_start=False` gives both a random start, and both tables one that is heard. Other weights start as Glorot has it instead of
+with std 0.02: much the same at width 768, and narrow networks learn at all.
 """
 
 import re
@@ -68,7 +68,9 @@ def build(
             nn.init.zeros_(model.get_parameter(f"blocks.{i}.temporal_attn.fc.weight"))
     else:
         for table in (model.pos_embed, model.time_embed):
-            trunc_normal_(table, std=1.0)  # louder than the patch embeddings: at 0.02 a narrow network hardly hears where and when
+            trunc_normal_(
+                table, std=1.0
+            )  # louder than the patch embeddings: at 0.02 a narrow network hardly hears where and when
     return model
 
 
