@@ -28,7 +28,9 @@ def main(dataset: str) -> None:
     ingest.refuse_too_many_bad(table, settings.decode.max_bad, table_path)
     for split in paths.SPLITS:
         store = ingest.store(scratch.path, split)
-        rows = [row for unit in units if unit.split == split for row in clip_writer.shard_rows(store, unit.number) or []]
+        rows = [
+            row for unit in units if unit.split == split for row in clip_writer.shard_rows(store, unit.number) or []
+        ]
         clip_writer.finish(store, catalog.classes, rows)
     scratch.publish({ingest.store(scratch.path, split): paths.clips(dataset, split) for split in paths.SPLITS})
 

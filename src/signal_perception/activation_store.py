@@ -13,6 +13,8 @@ import zarr
 
 from signal_perception.errors import UserError
 
+_FLOAT16_MAX = float(np.finfo(np.float16).max)
+
 DIMENSIONS = ("video", "time", "height", "width", "channel")
 
 
@@ -76,7 +78,7 @@ def write(path: Path, name: str, start: int, activations: Mapping[str, np.ndarra
     for tap, values in activations.items():
         array = group[tap]
         assert isinstance(array, zarr.Array)
-        if array.dtype == np.float16 and (largest := float(np.abs(values).max())) > np.finfo(np.float16).max:
+        if array.dtype == np.float16 and (largest := float(np.abs(values).max())) > _FLOAT16_MAX:
             raise UserError(f"Tap {tap} reaches {largest:.3g}, more than float16 holds; set extract.dtype to float32.")
         array[start : start + len(values)] = values.astype(array.dtype)
 

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from accelerate import Accelerator
+
+from signal_perception.models import _torchvision  # noqa: F401 — before any import of timm
+
+# isort: split
 from timm.data.mixup import Mixup
 from timm.optim._optim_factory import create_optimizer_v2
 from timm.scheduler.cosine_lr import CosineLRScheduler
@@ -67,11 +71,12 @@ class Trainer:
             weight_decay=recipe.weight_decay,
             layer_decay=recipe.layer_decay,
         )
+        warmup = round(recipe.warmup_epochs * steps)
         self._schedule = CosineLRScheduler(
             optimiser,
-            t_initial=recipe.epochs * steps,
+            t_initial=max(recipe.epochs * steps - warmup, 1),
             lr_min=recipe.min_lr,
-            warmup_t=round(recipe.warmup_epochs * steps),
+            warmup_t=warmup,
             warmup_prefix=True,
             t_in_epochs=False,
         )
