@@ -9,10 +9,10 @@ import pytest
 from signal_perception import grid, grid_tables
 from signal_perception.errors import UserError
 from signal_perception.intervals import resamples
-from signal_perception.params import Grid
+from signal_perception.params import Grid, GridName
 
 GAMMA = (0.05, 0.25, 0.45, 0.65, 0.85)
-POSTER = {
+POSTER: dict[GridName, Grid] = {
     "figure2": Grid(panels="parts", sigma=(0.1, 0.2, 0.3, 0.4, 0.5), gamma=GAMMA, rho=(0.5,)),
     "figure3": Grid(panels="thirds", sigma=(0.1, 0.15, 0.2, 0.25, 0.3), gamma=GAMMA, rho=(0.5,)),
     "figure4": Grid(panels="thirds", sigma=(0.2,), gamma=GAMMA, rho=(0.25, 0.5, 0.75, 1.0)),
@@ -46,7 +46,7 @@ def test_units_cover_every_cell_of_every_repeat_once(tmp_path: Path) -> None:
 
 
 def test_tables_say_what_the_logits_say(tmp_path: Path) -> None:
-    one = {"figure2": Grid(panels="parts", sigma=(0.1,), gamma=(0.5,), rho=(1.0,))}
+    one: dict[GridName, Grid] = {"figure2": Grid(panels="parts", sigma=(0.1,), gamma=(0.5,), rho=(1.0,))}
     cells, places = grid.plan(one, "mlp", ["mlp"])
     units = grid.units(cells, repeats=2, block=8, folder=tmp_path)
     labels = np.array([0, 1, 2, 3])

@@ -7,8 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
-from project import MODELS, ROOT, copy, dvc
+from project import MODELS, ROOT, change, copy, dvc, environment
 from ruamel.yaml import YAML
+
+from signal_perception import lanes
+from signal_perception.errors import UserError
 
 DATASET = "gestures"
 STAND_IN = """
@@ -87,8 +90,6 @@ def _append(file: str):
 
 
 def _set(key: str, value: object):
-    from project import change
-
     return lambda folder: change(folder / "params.yaml", {key: value})
 
 
@@ -142,3 +143,21 @@ def test_only_what_changed_runs_again(study: Path, name: str) -> None:
     assert direct <= again
     assert bool(direct) == bool(again)
     assert again == expected
+
+
+def test_lanes_bring_everything_up_to_date(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _set("seed", 2)(study)
+    monkeypatch.chdir(study)
+    monkeypatch.setenv("PATH", environment()["PATH"])
+    lanes.repro(2, gpus=0)
+    assert json.loads(dvc(study, "status", "--json").stdout) == {}
+    assert _repro(study) == set()
+
+
+def test_lanes_stop_at_a_stage_that_fails(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _replace("stand_in.py", "import hashlib", "raise SystemExit(3)\nimport hashlib")(study)
+    _set("seed", 3)(study)
+    monkeypatch.chdir(study)
+    monkeypatch.setenv("PATH", environment()["PATH"])
+    with pytest.raises(UserError, match=r"Stage synthesise failed|Stage decode@gestures failed"):
+        lanes.repro(2, gpus=0)
