@@ -156,4 +156,4 @@ def test_doctor_names_every_problem(
     assert caught.value.code == 1
     text = capsys.readouterr().out
     assert "data set gestures: absent; copy or link its folder to data/raw/gestures" in text
-    assert "1 problems stop the study" in text
+    assert "the study cannot run: 1 to mend" in text

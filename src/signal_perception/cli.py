@@ -74,7 +74,7 @@ def doctor() -> None:
     found = list(checks.problems(settings))
     for problem in found:
         print(f"problem: {problem}")
-    print("the study can run" if not found else f"{len(found)} problems stop the study")
+    print("the study can run" if not found else f"the study cannot run: {len(found)} to mend")
     raise typer.Exit(1 if found else 0)
 
 

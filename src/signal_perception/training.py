@@ -1,7 +1,7 @@
 """Fine-tuning of one model, one epoch at a time, resumable after each.
 
 Every random choice of a step (dropout, drop path, mixup) is drawn from a generator keyed by seed, run and step, so an epoch gives the
-same weights whether or not the run was interrupted before it. Runs on one device, or on several when started through torchrun.
+same weights whether or not the run was interrupted before it.
 """
 
 from collections.abc import Iterable
@@ -89,7 +89,7 @@ class Trainer:
 
     @property
     def model(self) -> nn.Module:
-        """The network itself, without the wrapper of a distributed run."""
+        """The network itself, without Accelerate's wrapper."""
         return self._accelerator.unwrap_model(self._model)
 
     def state(self) -> dict[str, object]:
