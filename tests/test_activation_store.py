@@ -21,7 +21,8 @@ def _store(path: Path, values: np.ndarray, order: list[int], dtype: str = "float
     activation_store.create(path, ["clip", "static"], shapes, shard=2, dtype=dtype, facts=FACTS)
     for name in ("clip", "static"):
         for start in order:
-            activation_store.write(path, name, start, {tap.tap: values[start : start + 2] for tap in TAPS})
+            part = {tap.tap: activation_store.fitting(tap.tap, values[start : start + 2], dtype) for tap in TAPS}
+            activation_store.write(path, name, start, part)
     return path
 
 

@@ -71,16 +71,21 @@ def create(
             )
 
 
+def fitting(tap: str, values: np.ndarray, dtype: str) -> np.ndarray:
+    """Values of a tap in the store's number type; UserError where float16 cannot hold one of them."""
+    if dtype == "float16" and (largest := float(np.abs(values).max())) > _FLOAT16_MAX:
+        raise UserError(f"Tap {tap} reaches {largest:.3g}, more than float16 holds; set extract.dtype to float32.")
+    return values.astype(dtype)
+
+
 def write(path: Path, name: str, start: int, activations: Mapping[str, np.ndarray]) -> None:
-    """Write one shard of every tap: clips start … start+n−1 of input `name`; values must fit the store's number type."""
+    """Write one shard of every tap: clips start … start+n−1 of input `name`, in the store's number type."""
     group = zarr.open_group(path, mode="r+")[name]
     assert isinstance(group, zarr.Group)
     for tap, values in activations.items():
         array = group[tap]
         assert isinstance(array, zarr.Array)
-        if array.dtype == np.float16 and (largest := float(np.abs(values).max())) > _FLOAT16_MAX:
-            raise UserError(f"Tap {tap} reaches {largest:.3g}, more than float16 holds; set extract.dtype to float32.")
-        array[start : start + len(values)] = values.astype(array.dtype)
+        array[start : start + len(values)] = values
 
 
 class ActivationStore:

@@ -49,7 +49,7 @@ def create(params: Params, dataset: str, model: str, store: Path) -> None:
     scorer = evaluation.scorer(params, dataset, model, len(clips.store.classes))
     chosen = _taps(params, model, scorer)
     first = clips[0][0][:1]
-    heard = _hear(scorer, chosen, first)
+    heard = _hear(scorer, chosen, first, params.extract.dtype)
     shapes = [(TapFacts(INPUT, INPUT, -1, "stream", 1.0, 0), heard[INPUT].shape[1:])]
     for order, tap in enumerate(chosen, start=1):
         shape = heard[tap.name].shape[1:]
@@ -74,7 +74,7 @@ def extract(params: Params, dataset: str, model: str, store: Path, unit: Unit) -
     clips = _clips(params, dataset, model, unit.control)
     scorer = assembly.kept(store, lambda: evaluation.scorer(params, dataset, model, len(clips.store.classes)))
     batch = torch.cat([clips[video][0] for video in range(unit.start, unit.stop)])
-    heard = _hear(scorer, _taps(params, model, scorer), batch)
+    heard = _hear(scorer, _taps(params, model, scorer), batch, params.extract.dtype)
     activation_store.write(store, unit.control, unit.start * params.extract.clips, heard)
     whole(unit.mark, lambda path: path.touch())
 
@@ -98,17 +98,17 @@ def _taps(params: Params, model: str, scorer: Scorer) -> list[Tap]:
 
 
 @torch.inference_mode()
-def _hear(scorer: Scorer, taps: list[Tap], clips: torch.Tensor) -> dict[str, np.ndarray]:
-    """Activations (n t h w c) float32 of every tap, and of the normalised input itself, for clips uint8 (n t h w c)."""
+def _hear(scorer: Scorer, taps: list[Tap], clips: torch.Tensor, dtype: str) -> dict[str, np.ndarray]:
+    """Activations (n t h w c) of every tap, and of the normalised input itself, for clips uint8 (n t h w c), a device batch at a time."""
     heard: dict[str, list[np.ndarray]] = {name: [] for name in (INPUT, *(tap.name for tap in taps))}
     with capture(scorer.model, taps) as record:
         for batch in clips.split(devices.clips_at_once()):
             pixels = normalise(batch.to(scorer.where), scorer.input.mean, scorer.input.std)
             with devices.arithmetic(scorer.precision, scorer.where):
                 scorer.model(pixels)
-            heard[INPUT].append(pixels.movedim(1, -1).cpu().numpy())
+            heard[INPUT].append(activation_store.fitting(INPUT, pixels.movedim(1, -1).cpu().numpy(), dtype))
             for tap in taps:
-                heard[tap.name].append(record[tap.name].cpu().numpy())
+                heard[tap.name].append(activation_store.fitting(tap.name, record[tap.name].cpu().numpy(), dtype))
     return {name: np.concatenate(parts) for name, parts in heard.items()}
 
 
