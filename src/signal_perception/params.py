@@ -209,7 +209,7 @@ def load(path: Path) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{path.name}: {_sentence(error, content)}.") from None
+        raise UserError(f"{path.name}: {_sentence(error, content)}") from None
 
 
 def plain(part: BaseModel) -> dict[str, object]:

@@ -60,7 +60,7 @@ def load(
     split: number of the official split, 1–3.
     """
     if not root.is_dir():
-        raise UserError(f"data set {name}: no folder {root}: put the videos there, or change the data set's folder")
+        raise UserError(f"data set {name}: no folder {root}: copy the videos there, or link their folder there")
     if kind == "folder":
         rows = _manifest_rows(name, root, manifest) if manifest else _folder_rows(name, root, test_share, seed)
     elif kind == "hmdb51":
