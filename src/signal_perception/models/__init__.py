@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Any, get_args, get_origin
 
+import torch
 from torch import nn
 
 from signal_perception.errors import UserError
@@ -65,7 +66,17 @@ def build(name: str, num_classes: int, network: Mapping[str, Any]) -> nn.Module:
 
 def load(name: str, model: nn.Module, path: Path | str, sha256: str | None = None) -> list[str]:
     """Read a file of weights in any layout that the model's file knows, and load it strictly; returns the keys of a head set aside."""
-    return _checkpoints.load(model, module(name).from_checkpoint(_checkpoints.read(path, sha256)), name)
+    return load_state(name, model, _checkpoints.read(path, sha256))
+
+
+def load_state(name: str, model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
+    """Load weights in any layout that the model's file knows, strictly, into the model; returns the keys of a head set aside.
+
+    Tables of another input size are resized first, by the model's own rule (its method `resized`), where it has one.
+    """
+    own = module(name).from_checkpoint(dict(state))
+    resized = getattr(model, "resized", None)
+    return _checkpoints.load(model, resized(own) if resized else own, name)
 
 
 def taps(name: str, model: nn.Module) -> list[Tap]:
@@ -99,11 +110,13 @@ def components(name: str, model: nn.Module) -> dict[str, list[Weights]]:
 
 
 def _is(value: object, annotation: Any) -> bool:
-    """Whether a value is of an annotated type: int, float (an int will do), bool, str, None, unions of them and tuples of fixed length."""
+    """Whether a value is of an annotated type: int, float (an int will do), bool, str, None, unions of them and tuples."""
     if isinstance(annotation, UnionType):
         return any(_is(value, choice) for choice in get_args(annotation))
     if get_origin(annotation) is tuple:
         inner = get_args(annotation)
+        if inner[-1] is Ellipsis:
+            return isinstance(value, tuple) and bool(value) and all(_is(item, inner[0]) for item in value)
         return isinstance(value, tuple) and len(value) == len(inner) and all(map(_is, value, inner))
     if annotation is None or annotation is type(None):
         return value is None

@@ -58,6 +58,36 @@ class Weights:
     stop: int
 
 
+def sublayer_taps(
+    block: int, kind: str, sublayer: str, layout: str, drop: int, branch: str, branch_layout: tuple[str, int] | None = None
+) -> list[Tap]:
+    """Branch and stream of one sub-layer: its part named `branch` (whose layout may differ: pattern, leading tokens), and itself."""
+    name, (pattern, leading) = f"{block:02d}.{kind}", branch_layout or (layout, drop)
+    return [
+        Tap(f"{name}.branch", kind, block, "branch", f"{sublayer}.{branch}", pattern, leading, sublayer),
+        Tap(name, kind, block, "stream", sublayer, layout, drop),
+    ]
+
+
+def weight(model: nn.Module, component: str, block: int, parameter: str, part: int = 0, parts: int = 1) -> Weights:
+    """A whole parameter, or one of `parts` equal groups of its rows."""
+    rows = model.get_parameter(parameter).shape[0] // parts
+    return Weights(component, block, parameter, part * rows, (part + 1) * rows)
+
+
+def attention_weights(model: nn.Module, kind: str, block: int, attention: str) -> list[Weights]:
+    """q, k, v and proj of a module with `qkv` and `proj`."""
+    return [
+        *(weight(model, f"{kind}.{letter}", block, f"{attention}.qkv.weight", i, 3) for i, letter in enumerate("qkv")),
+        weight(model, f"{kind}.proj", block, f"{attention}.proj.weight"),
+    ]
+
+
+def mlp_weights(model: nn.Module, component: str, block: int, mlp: str) -> list[Weights]:
+    """Both matrices of a module with `fc1` and `fc2`."""
+    return [weight(model, component, block, f"{mlp}.{layer}.weight") for layer in ("fc1", "fc2")]
+
+
 @contextmanager
 def capture(model: nn.Module, taps: Sequence[Tap]) -> Iterator[dict[str, torch.Tensor]]:
     """A dict that each forward of `model` inside the context fills: tap name → canonical activation (b t h w c), float32.
