@@ -114,9 +114,10 @@ class ResNetI3d(nn.Module):
         return fold(segments(self), clip)
 
     def stem(self, clip: State) -> torch.Tensor:
-        """Clip (b 3 t h w) → (b c t/4 h/4 w/4)."""
+        """Clip (b 3 t h w) → (b c t/4 h/4 w/4), channels last in memory from here on, which convolutions are quicker with."""
         assert isinstance(clip, torch.Tensor)
-        x = self.conv1(clip)[:, :, ::2]  # as the pool would, whose kernel covers one frame and whose stride is two
+        x = self.conv1(clip.contiguous(memory_format=torch.channels_last_3d))
+        x = x[:, :, ::2]  # as the pool would, whose kernel covers one frame and whose stride is two
         return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
     def classify(self, x: State) -> torch.Tensor:

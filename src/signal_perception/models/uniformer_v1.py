@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from signal_perception.errors import UserError
-from signal_perception.models.blocks import Attention, Mlp, Segment, State, fold, in_portions, init_linear, renamed, rising
+from signal_perception.models.blocks import Attention, Mlp, Segment, State, fold, gelu, in_portions, init_linear, renamed, rising
 from signal_perception.models.taps import Tap, Weights, attention_weights, mlp_weights, sublayer_taps, weight
 
 
@@ -239,7 +239,7 @@ class _ConvMlp(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         places = _channels_last(x)  # b t h w c
         tokens = places.reshape(-1, 1, x.shape[1])
-        tokens = in_portions(lambda part: self.fc2.linear(self.drop(F.gelu(self.fc1.linear(part)))), tokens)
+        tokens = in_portions(lambda part: self.fc2.linear(self.drop(gelu(self.fc1.linear(part)))), tokens)
         return self.drop(_map(tokens.view(*places.shape[:-1], -1)))
 
 

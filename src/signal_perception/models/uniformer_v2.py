@@ -19,7 +19,6 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from timm.layers.activations import QuickGELU
 from timm.layers.drop import DropPath
 from timm.layers.pos_embed import resample_abs_pos_embed
 from timm.layers.weight_init import trunc_normal_
@@ -37,6 +36,7 @@ from signal_perception.models.blocks import (
     Tokens,
     fold,
     init_linear,
+    quick_gelu,
     renamed,
     rising,
 )
@@ -198,7 +198,7 @@ class UniFormerV2(nn.Module):
             )
             if local_attention > 1:
                 block.add_module("local_attn_2", _LocalAttention(dim, local_reduction, rate))
-            mlp = Mlp(dim, hidden, activation=QuickGELU)
+            mlp = Mlp(dim, hidden, activation=quick_gelu)
             block.add_module("mlp", MlpSublayer(mlp, dim, eps=_EPS, drop_path=rate))
             self.blocks.append(block)
         self.video = nn.ModuleList(
@@ -337,7 +337,7 @@ class _VideoBlock(nn.Module):
         self.norm_query, self.norm_memory = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.attn = _CrossAttention(dim, heads)
         self.drop_path = DropPath(drop_path)
-        mlp = Mlp(dim, hidden, dropout, activation=QuickGELU)
+        mlp = Mlp(dim, hidden, dropout, activation=quick_gelu)
         mlp.drop2 = nn.Dropout(0.0)  # the authors drop after the activation only
         self.mlp = MlpSublayer(mlp, dim, eps=_EPS, drop_path=drop_path)
 

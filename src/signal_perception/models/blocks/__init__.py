@@ -10,8 +10,10 @@ from signal_perception.models.blocks.sublayers import (
     AttentionSublayer,
     Mlp,
     MlpSublayer,
+    gelu,
     in_portions,
     init_linear,
+    quick_gelu,
     rising,
 )
 from signal_perception.models.blocks.timesformer import TimeSformer
@@ -29,8 +31,10 @@ __all__ = [
     "VideoMAE",
     "fold",
     "fused",
+    "gelu",
     "in_portions",
     "init_linear",
+    "quick_gelu",
     "renamed",
     "rising",
 ]

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from signal_perception.errors import UserError
 from signal_perception.models.blocks.state import Tokens
 
+Activation = Callable[[torch.Tensor], torch.Tensor]
+
 _PORTION = 2048  # tokens: on a CPU, larger intermediate tensors come from fresh pages of memory each time
 
 
@@ -24,6 +26,16 @@ def in_portions(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tenso
     if x.device.type != "cpu" or torch.is_grad_enabled() or x.shape[0] <= count:
         return function(x)
     return torch.cat([function(portion) for portion in x.split(count)])
+
+
+def gelu(x: torch.Tensor) -> torch.Tensor:
+    """GELU; without gradients it overwrites x, which spares a large new tensor."""
+    return F.gelu(x) if torch.is_grad_enabled() else torch.ops.aten.gelu_(x)
+
+
+def quick_gelu(x: torch.Tensor) -> torch.Tensor:
+    """x·sigmoid(1.702·x); without gradients it overwrites x."""
+    return x * torch.sigmoid(1.702 * x) if torch.is_grad_enabled() else x.mul_((1.702 * x).sigmoid_())
 
 
 class Attention(nn.Module):
@@ -59,10 +71,10 @@ class Attention(nn.Module):
 class Mlp(nn.Module):
     """fc2(activation(fc1(x))) on every token by itself, (… c) → (… c)."""
 
-    def __init__(self, dim: int, hidden: int, dropout: float = 0.0, activation: type[nn.Module] = nn.GELU):
+    def __init__(self, dim: int, hidden: int, dropout: float = 0.0, activation: Activation | None = None):
         super().__init__()
         self.fc1 = nn.Linear(dim, hidden)
-        self.act = activation()
+        self.act = activation or gelu
         self.drop1 = nn.Dropout(dropout)
         self.fc2 = nn.Linear(hidden, dim)
         self.drop2 = nn.Dropout(dropout)

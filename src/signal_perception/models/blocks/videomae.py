@@ -120,7 +120,7 @@ class VideoMAE(nn.Module):
                 f"set frames and img_size of its network to the clips' size"
             )
         patches = self.patch_embed.proj(clip).flatten(2).transpose(1, 2)  # b t*h*w c
-        return Tokens(self.pos_drop(patches + self.pos_embed), self.grid)
+        return Tokens(self.pos_drop(patches.contiguous() + self.pos_embed), self.grid)
 
     def classify(self, tokens: State) -> torch.Tensor:
         """Logits from the mean of all tokens, or from the first one (`mean_pooling` off)."""
@@ -167,6 +167,8 @@ _NAMES = (
     (_BLOCK + r"(?:norm1|layernorm_before)\.", r"blocks.\1.joint_attn.norm."),
     (_BLOCK + r"attn\.scale$", r"blocks.\1.joint_attn.attn.log_scale"),
     (_BLOCK + r"(?:attention\.output\.dense)\.", r"blocks.\1.joint_attn.attn.proj."),
+    (_BLOCK + r"attention\.attention\.query\.bias$", r"blocks.\1.joint_attn.attn.q_bias"),
+    (_BLOCK + r"attention\.attention\.value\.bias$", r"blocks.\1.joint_attn.attn.v_bias"),
     (_BLOCK + r"(?:attn|attention\.attention)\.", r"blocks.\1.joint_attn.attn."),
     (_BLOCK + r"gamma_1$", r"blocks.\1.joint_attn.scale.gamma"),
     (_BLOCK + r"(?:norm2|layernorm_after)\.", r"blocks.\1.mlp.norm."),
