@@ -52,7 +52,7 @@ def _model(params: Params, name: str) -> None:
     if pretrained is not None:
         assert entry.pretrained is not None
         found = checkpoints.weights_hash(pretrained)
-        if found != entry.pretrained.sha256:
+        if not found.startswith(entry.pretrained.sha256):
             raise UserError(
                 f"{pretrained} has the SHA-256 {found}, but models.{name}.{size}.pretrained.sha256 is {entry.pretrained.sha256}; "
                 f"get the right file from {entry.pretrained.source}, or correct the entry."

@@ -99,7 +99,7 @@ class Recipe(_Checked):
 
 class Pretrained(_Checked):
     file: str
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")]
     source: str
 
 

@@ -28,12 +28,12 @@ _LISTED = 10
 def read(path: Path | str, sha256: str | None) -> dict[str, torch.Tensor]:
     """State dict in a file, as written there, on the CPU: .safetensors, or a PyTorch file of tensors and plain data.
 
-    Wrappers (model_state, module, model, state_dict) are peeled off. `sha256`, if given, is what the file must hash to.
+    Wrappers (model_state, module, model, state_dict) are peeled off. `sha256`, if given, is what the file must hash to, or how that begins.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"weights are asked from {path}, which does not exist: put the file there or change the path")
-    if sha256 is not None and (found := weights_hash(path)) != sha256.lower():
+    if sha256 is not None and not (found := weights_hash(path)).startswith(sha256.lower()):
         raise UserError(
             f"{path} has SHA-256 {found}, but {sha256.lower()} is asked for: get the right file or correct the checksum"
         )

@@ -137,7 +137,9 @@ class Swin(nn.Module):
 
     def paths(self) -> list[str]:
         """Names of the blocks, in execution order."""
-        return [f"layers.{stage}.blocks.{i}" for stage, layer in enumerate(self.layers) for i in range(len(layer.blocks))]
+        return [
+            f"layers.{stage}.blocks.{i}" for stage, layer in enumerate(self.layers) for i in range(len(layer.blocks))
+        ]
 
     def no_weight_decay(self) -> set[str]:
         """Parameters that timm's optimisers leave out of weight decay, beside biases and norms."""
@@ -269,7 +271,9 @@ def _windows(
     places = torch.arange(size[0] * size[1] * size[2], device=device).view(size)
     places = places.roll([-s for s in shift], (0, 1, 2))
     t, h, w = counts = [size_ // w_ for size_, w_ in zip(size, window)]
-    places = places.view(t, window[0], h, window[1], w, window[2]).permute(0, 2, 4, 1, 3, 5)  # t h w of windows, then inside
+    places = places.view(t, window[0], h, window[1], w, window[2]).permute(
+        0, 2, 4, 1, 3, 5
+    )  # t h w of windows, then inside
     ends = [[(False, 0, n - 1), (True, n - 1, n)] if s else [(False, 0, n)] for n, s in zip(counts, shift)]
     order, groups = [], []
     for ranges in itertools.product(*ends):

@@ -59,7 +59,13 @@ class Weights:
 
 
 def sublayer_taps(
-    block: int, kind: str, sublayer: str, layout: str, drop: int, branch: str, branch_layout: tuple[str, int] | None = None
+    block: int,
+    kind: str,
+    sublayer: str,
+    layout: str,
+    drop: int,
+    branch: str,
+    branch_layout: tuple[str, int] | None = None,
 ) -> list[Tap]:
     """Branch and stream of one sub-layer: its part named `branch` (whose layout may differ: pattern, leading tokens), and itself."""
     name, (pattern, leading) = f"{block:02d}.{kind}", branch_layout or (layout, drop)

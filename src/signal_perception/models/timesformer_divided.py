@@ -63,7 +63,9 @@ def build(
         dim=embed_dim,
         dropout=dropout,
         head_dropout=head_dropout,
-        table_std=0.0 if zero_start else 1.0,  # louder than the patch embeddings: at 0.02 a narrow network hardly hears where and when
+        table_std=0.0
+        if zero_start
+        else 1.0,  # louder than the patch embeddings: at 0.02 a narrow network hardly hears where and when
     )
     if zero_start:
         for i in range(depth):

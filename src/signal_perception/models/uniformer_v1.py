@@ -24,7 +24,18 @@ from torch import nn
 from torch.nn import functional as F
 
 from signal_perception.errors import UserError
-from signal_perception.models.blocks import Attention, Mlp, Segment, State, fold, gelu, in_portions, init_linear, renamed, rising
+from signal_perception.models.blocks import (
+    Attention,
+    Mlp,
+    Segment,
+    State,
+    fold,
+    gelu,
+    in_portions,
+    init_linear,
+    renamed,
+    rising,
+)
 from signal_perception.models.taps import Tap, Weights, attention_weights, mlp_weights, sublayer_taps, weight
 
 
@@ -50,7 +61,9 @@ def build(
     split_attention: attention along time, then within frames, instead of among all tokens (SPLIT; not in the releases).
     """
     if any(dim % head_dim for dim in embed_dims[2:]):
-        raise UserError(f"embed_dims = {embed_dims} cannot be split into heads of head_dim = {head_dim} in stages 3 and 4")
+        raise UserError(
+            f"embed_dims = {embed_dims} cannot be split into heads of head_dim = {head_dim} in stages 3 and 4"
+        )
     return UniFormer(
         num_classes,
         depths,

@@ -193,9 +193,7 @@ class UniFormerV2(nn.Module):
             block = nn.Sequential()
             if local_attention > 0:
                 block.add_module("local_attn", _LocalAttention(dim, local_reduction, rate))
-            block.add_module(
-                "spatial_attn", AttentionSublayer(Attention(dim, heads), dim, eps=_EPS, drop_path=rate)
-            )
+            block.add_module("spatial_attn", AttentionSublayer(Attention(dim, heads), dim, eps=_EPS, drop_path=rate))
             if local_attention > 1:
                 block.add_module("local_attn_2", _LocalAttention(dim, local_reduction, rate))
             mlp = Mlp(dim, hidden, activation=quick_gelu)

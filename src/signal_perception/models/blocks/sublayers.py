@@ -88,7 +88,9 @@ class Mlp(nn.Module):
 class AttentionSublayer(nn.Module):
     """x + Attention(LayerNorm(x)) among all tokens; `layer_scale`: start value of a factor per channel on what is added."""
 
-    def __init__(self, attention: nn.Module, dim: int, *, eps: float = 1e-6, layer_scale: float = 0.0, drop_path: float = 0.0):
+    def __init__(
+        self, attention: nn.Module, dim: int, *, eps: float = 1e-6, layer_scale: float = 0.0, drop_path: float = 0.0
+    ):
         super().__init__()
         self.norm = nn.LayerNorm(dim, eps=eps)
         self.attn = attention
@@ -102,7 +104,9 @@ class AttentionSublayer(nn.Module):
 class MlpSublayer(nn.Module):
     """x + MLP(LayerNorm(x)) on every token by itself; its output is the residual stream after the block."""
 
-    def __init__(self, mlp: nn.Module, dim: int, *, eps: float = 1e-6, layer_scale: float = 0.0, drop_path: float = 0.0):
+    def __init__(
+        self, mlp: nn.Module, dim: int, *, eps: float = 1e-6, layer_scale: float = 0.0, drop_path: float = 0.0
+    ):
         super().__init__()
         self.norm = nn.LayerNorm(dim, eps=eps)
         self.mlp = mlp

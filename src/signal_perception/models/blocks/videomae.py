@@ -16,7 +16,14 @@ from torch.nn import functional as F
 from signal_perception.errors import UserError
 from signal_perception.models.blocks.names import fused, renamed
 from signal_perception.models.blocks.state import Segment, State, Tokens, fold
-from signal_perception.models.blocks.sublayers import Attention, AttentionSublayer, Mlp, MlpSublayer, init_linear, rising
+from signal_perception.models.blocks.sublayers import (
+    Attention,
+    AttentionSublayer,
+    Mlp,
+    MlpSublayer,
+    init_linear,
+    rising,
+)
 
 _LARGEST_LOG_SCALE = 4.6052  # ln 100, of cosine attention
 
@@ -68,9 +75,7 @@ class VideoMAE(nn.Module):
         for rate in rising(drop_path, depth):
             block = nn.Sequential()
             attention = _Attention(dim, heads, dropout, cosine_attention)
-            block.add_module(
-                "joint_attn", AttentionSublayer(attention, dim, layer_scale=layer_scale, drop_path=rate)
-            )
+            block.add_module("joint_attn", AttentionSublayer(attention, dim, layer_scale=layer_scale, drop_path=rate))
             mlp = Mlp(dim, int(dim * mlp_ratio), dropout)
             block.add_module("mlp", MlpSublayer(mlp, dim, layer_scale=layer_scale, drop_path=rate))
             self.blocks.append(block)
