@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_models_contract import CLASSES, NETWORKS, build, clips, each_model, one_thread, shared_model, states
+from test_models_contract import CLASSES, NETWORKS, build, clips, each_model, one_thread, same, shared_model, states
 
 from signal_perception import models
 from signal_perception.errors import UserError
 from signal_perception.models import checkpoints
-from signal_perception.models.blocks import Tokens
 
 __all__ = ["one_thread"]  # a fixture: used by being here
 
@@ -32,8 +31,7 @@ def test_weights_of_a_block_act_in_the_segment_of_that_block(name: str) -> None:
                 parameter.copy_(kept)
             where = blocks.index(piece.block)
             for before, (one, other) in enumerate(zip(clean, disturbed)):
-                same = torch.equal(*(state.x if isinstance(state, Tokens) else state for state in (one, other)))
-                assert same is (before <= where), (piece, before)
+                assert same(one, other) is (before <= where), (piece, before)
 
 
 @each_model

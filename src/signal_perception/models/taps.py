@@ -102,10 +102,10 @@ def capture(model: nn.Module, taps: Sequence[Tap]) -> Iterator[dict[str, torch.T
     an error; a later forward replaces what an earlier one put there.
     """
     found: dict[str, torch.Tensor] = {}
-    grids: dict[str, tuple[int, int, int] | None] = {}
+    grids: dict[str, tuple[int, ...]] = {}
 
     def before(sublayer: str, _module: nn.Module, args: tuple[State, ...]) -> None:
-        grids[sublayer] = args[0].grid if isinstance(args[0], Tokens) else None
+        grids[sublayer] = args[0].grid if isinstance(args[0], Tokens) else tuple(args[0].shape[2:])  # else (b c t h w)
 
     def after(tap: Tap, _module: nn.Module, _args: object, output: State) -> None:
         found[tap.name] = canonical(tap, output, grids[tap.sublayer]).float()
@@ -118,17 +118,18 @@ def capture(model: nn.Module, taps: Sequence[Tap]) -> Iterator[dict[str, torch.T
         yield found
 
 
-def canonical(tap: Tap, output: State, grid: tuple[int, int, int] | None) -> torch.Tensor:
+def canonical(tap: Tap, output: State, grid: tuple[int, ...]) -> torch.Tensor:
     """The output of a tap's module as (b t h w c), a view where the layout allows one.
 
-    grid: (t, h, w) of the patch tokens, taken from the sub-layer's input; None where the layout has t, h and w as axes of their own.
+    grid: (t, h, w) of the patch tokens, taken from the sub-layer's input; of no account where the layout has t, h and w as axes.
     """
     x = output.x if isinstance(output, Tokens) else output
     if tap.drop:
         axes = re.findall(r"\([^)]*\)|\S+", tap.layout)
         axis = next(i for i, axis in enumerate(axes) if "h" in axis.strip("()").split())
         x = x.narrow(axis, tap.drop, x.shape[axis] - tap.drop)
-    sizes = {} if grid is None else dict(zip("thw", grid))
+    joined = "".join(re.findall(r"\([^)]*\)", tap.layout))
+    sizes = {axis: size for axis, size in zip("thw", grid) if axis in joined}
     return rearrange(x, f"{tap.layout} -> b t h w c", **sizes)
 
 
