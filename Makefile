@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-all lint bench clean
+.PHONY: help repro test test-all lint parity bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ lint: $(READY) ## check style and types
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) pyright
+
+parity: $(READY) ## compare every model with its authors' own outputs
+	@$(RUN) python tests/parity.py
 
 bench: $(READY) ## measure ratios side by side
 	@$(RUN) python -m benchmarks

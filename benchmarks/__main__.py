@@ -1,5 +1,19 @@
-"""Run every benchmark: `make bench`."""
+"""Run every benchmark: `make bench`, or only some: `python -m benchmarks forward_passes`."""
 
-from benchmarks import store_reads
+import sys
+from collections.abc import Iterator
 
-print(store_reads.measure())
+from benchmarks import forward_passes, store_reads
+
+
+def lines() -> Iterator[str]:
+    chosen = sys.argv[1:] or ["store_reads", "forward_passes"]
+    if "store_reads" in chosen:
+        yield store_reads.measure()
+    if "forward_passes" in chosen:
+        yield from forward_passes.rates()
+        yield from forward_passes.peers()
+
+
+for line in lines():
+    print(line, flush=True)

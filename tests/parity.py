@@ -77,8 +77,13 @@ def run(name: str, case: Case) -> tuple[torch.nn.Module, dict[str, np.ndarray]]:
     model = models.build(name, case.classes, case.network).eval()
     assert models.load_state(name, model, filled(case.state)) == []
     with torch.inference_mode(), capture(model, models.taps(name, model)) as found:
-        logits = model(torch.from_numpy(fill.clips(case.tags, *case.clip)))
+        logits = model(clips(case))
     return model, {"logits": logits.numpy(), **{tap: x.numpy() for tap, x in found.items()}}
+
+
+def clips(case: Case) -> torch.Tensor:
+    """The clips of a case, (b 3 t h w)."""
+    return torch.from_numpy(fill.clips(case.tags, *case.clip))
 
 
 def filled(state: list[tuple[str, tuple[int, ...]]]) -> dict[str, torch.Tensor]:
@@ -162,7 +167,9 @@ def full_expected(
         shape = tuple(stored["shape"])
         at = fill.probes(key, int(np.prod(shape)), len(stored["values"]))
         values = np.array(stored["values"])
-        found.append(replace(_expected(tap, theirs, shape, at, values, np.nan, ours[tap.name].shape), size=stored["std"]))
+        found.append(
+            replace(_expected(tap, theirs, shape, at, values, np.nan, ours[tap.name].shape), size=stored["std"])
+        )
     return found
 
 

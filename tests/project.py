@@ -14,6 +14,7 @@ MODELS = ("i3d_inception", "timesformer_divided")
 
 # full key → value; the network of the study stays as it is, so that thirds and taps are those of the default study
 SMALL: dict[str, object] = {
+    "study.models": list(MODELS),
     "datasets.shapes.source.train_per_class": 2,
     "datasets.shapes.source.test_per_class": 2,
     "datasets.shapes.source.frames": 12,

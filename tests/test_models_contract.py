@@ -16,7 +16,15 @@ from signal_perception.models.blocks import State, Tokens, fold
 from signal_perception.models.taps import Tap, canonical, capture
 
 CLASSES = 5
-_TIMESFORMER = {"img_size": 32, "patch_size": 8, "frames": 4, "embed_dim": 24, "depth": 3, "heads": 2, "zero_start": False}
+_TIMESFORMER = {
+    "img_size": 32,
+    "patch_size": 8,
+    "frames": 4,
+    "embed_dim": 24,
+    "depth": 3,
+    "heads": 2,
+    "zero_start": False,
+}
 _VIDEOMAE = {"img_size": 32, "patch_size": 8, "frames": 8, "embed_dim": 24, "depth": 3, "heads": 2}
 Size = tuple[int, int, int]
 NETWORKS: dict[str, tuple[dict[str, Any], Size]] = {  # smallest sensible network, clip (t, h, w)

@@ -47,7 +47,7 @@ MISTAKES = {
     "datasets.hmdb51.source.split": (4, "datasets.hmdb51.source.split is 4"),
     "study.models": (
         ["resnet"],
-        "study.models[0] is 'resnet', which params.yaml does not define; it defines i3d_inception, timesformer",
+        "study.models[0] is 'resnet', which params.yaml does not define; it defines i3d, i3d_inception, swin, timesformer",
     ),
     "study.datasets": ([], "study.datasets is []"),
     "study.size": ("huge", "study.size is 'huge'"),

@@ -23,8 +23,8 @@ from signal_perception.report.training_figure import curves_figure
 # model → kinds of a block, blocks, temporal tokens, as in the published architectures
 BACKBONES = {
     "timesformer_divided": [(("temporal_attn", "spatial_attn", "mlp"), 12, 8)],
-    "uniformer_v1": [(("joint_attn", "mlp"), 27, 8)],
-    "uniformer_v2": [(("local_attn", "spatial_attn", "mlp"), 12, 8)],
+    "uniformer_v1": [(("local_attn", "mlp"), 13, 8), (("joint_attn", "mlp"), 27, 8)],
+    "uniformer_v2": [(("local_attn", "spatial_attn", "mlp"), 8, 8), (("spatial_attn", "mlp", "global_attn"), 4, 8)],
     "swin": [(("joint_attn", "mlp"), 24, 16)],
     "i3d": [(("conv",), 13, 8), (("conv",), 3, 2)],
 }

@@ -111,8 +111,8 @@ CHANGES = {
         _append("src/signal_perception/models/timesformer_divided.py"),
         _each(("finetune", *FROM_WEIGHTS), ONE) | {"report"},
     ),
-    "models/blocks.py": (
-        _append("src/signal_perception/models/blocks.py"),
+    "models/blocks": (
+        _append("src/signal_perception/models/blocks/sublayers.py"),
         _each(("finetune", *FROM_WEIGHTS)) | {"report"},
     ),
     "one test video": (

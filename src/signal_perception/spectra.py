@@ -18,7 +18,7 @@ Everything is computed in float64, and in pieces, so that memory beside the acti
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,20 @@ from signal_perception.errors import UserError
 STATISTICS = ("mean_log", "log_mean", "log_rms")
 POINTS = ("poster", "nyquist")
 
+_POSTER_KINDS = ("spatial_attn", "joint_attn", "mlp", "conv")
+_SELF_ATTENTION = {"temporal_attn", "spatial_attn", "joint_attn"}
+
 _SERIES = 1 << 14  # series per piece: one piece stays in the processor's cache
+
+
+def in_figure1(kind: str, kinds_of_block: Collection[str]) -> bool:
+    """Whether the poster's Figure 1 has a tap of this kind, in a block that has taps of `kinds_of_block`.
+
+    It has what follows the attention within frames or among all tokens, the MLP, and bottlenecks; of UniFormer V1, stages 3 and 4 alone, so
+    no block whose only attention is local; of UniFormer V2 the image ViT, not the decoder.
+    """
+    local_only = "local_attn" in kinds_of_block and not _SELF_ATTENTION & set(kinds_of_block)
+    return kind in _POSTER_KINDS and not local_only
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,18 @@ SCHEMA = pa.schema(
     ]
 )
 
-# what the poster drew: after the whole attention part of a block, after the block, after a bottleneck
-_POSTER_KINDS = ("input", "spatial_attn", "joint_attn", "local_attn", "global_attn", "mlp", "conv")
-
 
 def chosen(taps: Sequence[TapFacts], preset: str) -> list[TapFacts]:
-    """The taps of a preset: `poster` (residual stream after attention and after MLP, bottleneck outputs) or `all`."""
-    return [tap for tap in taps if preset == "all" or (tap.side == "stream" and tap.kind in _POSTER_KINDS)]
+    """The taps of a preset: `poster` (residual stream after attention and after MLP, bottleneck outputs) or `all`; the input in any case."""
+    kinds: dict[int, set[str]] = {}
+    for tap in taps:
+        kinds.setdefault(tap.block, set()).add(tap.kind)
+    return [
+        tap
+        for tap in taps
+        if preset == "all"
+        or (tap.side == "stream" and (tap.kind == "input" or spectra.in_figure1(tap.kind, kinds[tap.block])))
+    ]
 
 
 def measure(store: Path, result: Result, *, epsilon: str, calibration_videos: int) -> None:

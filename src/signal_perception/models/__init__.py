@@ -30,7 +30,8 @@ def names() -> tuple[str, ...]:
     """Names of all models, sorted: the files of this package that define `build`."""
     return tuple(
         file.stem
-        for file in sorted(Path(__file__).parent.glob("[!_]*.py"))
+        for folder in __path__
+        for file in sorted(Path(folder).glob("[!_]*.py"))
         if re.search(r"^def build\(", file.read_text(encoding="utf-8"), re.MULTILINE)
     )
 

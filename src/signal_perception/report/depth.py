@@ -11,8 +11,6 @@ from signal_perception import spectra
 ROLES = {
     "spatial_attn": "MSA",
     "joint_attn": "MSA",
-    "local_attn": "MSA",
-    "global_attn": "MSA",
     "mlp": "MLP",
     "conv": "Conv",
 }
@@ -60,15 +58,16 @@ def profile(
 ) -> pd.DataFrame:
     """The taps of one panel in execution order: columns tap, role, tokens, x, delta, low, high (NaN where the point does not exist).
 
-    x = i/(n−1) over the taps of the panel. A block has one MSA tap: the last of its attentions but the temporal one, so that the
-    whole attention part of the block lies before it.
+    x = i/(n−1) over the taps of the panel. A block has one MSA tap, before which the whole attention part of the block lies. Taps that the
+    poster has not drawn (`spectra.in_figure1`) are left out.
     """
     rows = table[(table["model"] == model) & (table["control"] == control) & (table["statistic"] == statistic)]
     rows = rows[(rows["side"] == side(rows)) & (rows["tap"] != INPUT)]
     taps = rows.drop_duplicates("tap")[["tap", "order", "kind", "block", "tokens"]].sort_values("order")
+    kinds = taps.groupby("block")["kind"].agg(set)
+    taps = taps[[spectra.in_figure1(tap.kind, kinds[tap.block]) for tap in taps.itertuples()]]
     taps["role"] = taps["kind"].map(ROLES)
     taps = taps[taps["role"].isin(PANELS[panel])]
-    taps = taps[~((taps["role"] == "MSA") & taps.duplicated(["role", "block"], keep="last"))]
     values = rows.loc[rows[f"is_{point}"], ["tap", "delta", "low", "high"]]
     taps = taps.merge(values, on="tap", how="left")
     taps["x"] = np.arange(len(taps)) / max(len(taps) - 1, 1)
