@@ -22,6 +22,13 @@ _MM_TIMESFORMER = {
     "norm.": "backbone.norm.",
     "head.": "cls_head.fc_cls.",
 }
+_MM_VIDEOMAE = {
+    "patch_embed.proj.": "backbone.patch_embed.projection.",
+    "blocks.#.mlp.fc1.": "backbone.blocks.#.mlp.layers.0.0.",
+    "blocks.#.mlp.fc2.": "backbone.blocks.#.mlp.layers.1.",
+    "head.": "cls_head.fc_cls.",
+    "": "backbone.",
+}
 _HF_TIMESFORMER = {
     "cls_token": "timesformer.embeddings.cls_token",
     "pos_embed": "timesformer.embeddings.position_embeddings",
@@ -75,16 +82,8 @@ MMACTION2: dict[str, Table] = {
         "": "backbone.",
     },
     "swin": {"backbone.norm.": "backbone.norm3.", "": ""},
-    **dict.fromkeys(
-        ("videomae_v1", "videomae_v2"),
-        {
-            "patch_embed.proj.": "backbone.patch_embed.projection.",
-            "blocks.#.mlp.fc1.": "backbone.blocks.#.mlp.layers.0.0.",
-            "blocks.#.mlp.fc2.": "backbone.blocks.#.mlp.layers.1.",
-            "head.": "cls_head.fc_cls.",
-            "": "backbone.",
-        },
-    ),
+    "videomae_v1": _MM_VIDEOMAE,
+    "videomae_v2": _MM_VIDEOMAE,
 }
 HUGGING_FACE: dict[str, Table] = {
     "timesformer_divided": {

@@ -1,8 +1,8 @@
 """Our models against the authors' own outputs: `make parity` prints the table that test_models_parity.py asserts.
 
-For every case both sides have the weights and clips of fill.py. A tap of ours (b t h w c) is compared with the authors' tensor wherever the
-reference has its values: everywhere, or at 2048 (small) or 64 (full size) probed places. Compact expected numbers of the small cases are kept in
-tests/expected, so that the comparison runs without the reference folder; `python tests/parity.py --keep` writes them anew from it.
+For every case both sides have the weights and clips of fill.py. A tap of ours (b t h w c) is compared with the authors' tensor wherever
+the reference has its values: everywhere, or at 2048 (small) or 64 (full size) probed places. Compact expected numbers of the small cases
+are kept in tests/expected, so that the comparison runs without the reference folder; `python tests/parity.py --keep` writes them anew.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from signal_perception.models.taps import Tap, canonical, capture
 
 EXPECTED = Path(__file__).with_name("expected")
 NOISES = 20  # allowed: so many times the authors' own float32 error …
-# … or this, where the reference states none, per standard deviation of a tap that has more than one: the streams of UniFormer grow to 26, and
-# there the authors' float32 values lie up to 1.3e-4 from a float64 run of ours, as far as our float32 values do
+# … or this, where the reference states none, per standard deviation of a tap that has more than one: streams of both UniFormers grow to
+# 26, and there the authors' float32 values lie up to 1.3e-4 from a float64 run of ours, as far as our float32 values do
 UNSTATED = 1e-4
 KEPT = 40  # places per tap in the committed numbers
 
@@ -268,7 +268,7 @@ def _expected(
     noise: float,
     ours: tuple[int, ...],
 ) -> Expected:
-    """Values at flat places `at` of the authors' tensor of `shape`, moved to flat places of our canonical tensor; class tokens fall away."""
+    """Values at flat places `at` of the authors' tensor, moved to flat places of our canonical one; class tokens fall away."""
     numbers = torch.arange(int(np.prod(shape))).view(shape)
     _, t, h, w, c = ours
     if theirs.split:
@@ -321,10 +321,9 @@ def main() -> None:
     arguments = parser.parse_args()
     shared = Path(os.environ.get("SIGNAL_PERCEPTION_SHARED", Path(__file__).resolve().parents[2] / "shared"))
     folder = shared / "reference" if (shared / "reference").is_dir() else None
-    if arguments.keep or arguments.full:
-        if folder is None:
-            sys.exit(f"no reference folder at {shared}: set SIGNAL_PERCEPTION_SHARED to the folder that holds it")
-    if arguments.keep:
+    if folder is None and (arguments.keep or arguments.full):
+        sys.exit(f"no reference folder at {shared}: set SIGNAL_PERCEPTION_SHARED to the folder that holds it")
+    if folder is not None and arguments.keep:
         for name in REFERENCES:
             keep(folder, name)
     print(

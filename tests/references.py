@@ -1,7 +1,7 @@
 """Where the authors' outputs for a tap of ours are found, and in which layout: one entry per model.
 
-The reference folder (see conftest.py) holds, per model, small networks ("cases") and full-size ones ("variants"), all with the weights and clips
-of fill.py. Branches and block outputs lie in small.npz under the authors' module names, residual streams in small_stream.npz.
+The reference folder (see conftest.py) holds, per model, small networks ("cases") and full-size ones ("variants"), all with the weights
+and clips of fill.py. Branches and block outputs lie in small.npz under the authors' module names, residual streams in small_stream.npz.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ Network = dict[str, Any]
 
 @dataclass(frozen=True)
 class Theirs:
-    """One tensor of the authors: name ({i} block, {path} its path in our model, {j} number of a decoder block), einops layout, leading tokens.
+    """One tensor of the authors: name ({i} block, {path} its path in our model, {j} decoder block), einops layout, leading tokens.
 
     split: pattern that takes axes apart before. gain: state-dict key of a factor per channel that ours has applied already.
     noise: name of the tap whose float32 error counts, where the tensor itself has none (a stream: the block's output).

@@ -29,7 +29,7 @@ SCHEMA = pa.schema(
 
 
 def chosen(taps: Sequence[TapFacts], preset: str) -> list[TapFacts]:
-    """The taps of a preset: `poster` (residual stream after attention and after MLP, bottleneck outputs) or `all`; the input in any case."""
+    """The taps of a preset: `poster` (residual stream after attention and MLP, bottleneck outputs) or `all`; the input in any case."""
     kinds: dict[int, set[str]] = {}
     for tap in taps:
         kinds.setdefault(tap.block, set()).add(tap.kind)

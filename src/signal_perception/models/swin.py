@@ -3,12 +3,13 @@
 Paper: Liu, Ning, Cao, Wei, Zhang, Lin and Hu, "Video Swin Transformer", CVPR 2022, arXiv 2106.13230.
 Code: github.com/SwinTransformer/Video-Swin-Transformer, mmaction/models/backbones/swin_transformer.py and heads/i3d_head.py.
 
-Released checkpoints, Kinetics-400 top-1 / top-5 (the repository's README; 32 frames, stride 2, 4 × 3 views): swin_tiny_patch244_window877_
-kinetics400_1k.pth 78.8 / 93.6, swin_small_…_1k.pth 80.6 / 94.5, swin_base_…_1k.pth 80.6 / 94.6, swin_base_…_22k.pth 82.7 / 95.5. mmaction2:
-swin-small-p244-w877_in1k-pre_8xb8-amp-32x2x1-30e_kinetics400-rgb_20220930-e91ab986.pth 80.54 / 94.46, swin-base-…-182ec6cc.pth 80.57 / 94.49.
-torchvision: swin3d_t, swin3d_s, swin3d_b (converted from the authors').
-Layouts that `from_checkpoint` knows: the authors' and mmaction2's (under state_dict), torchvision's, and our own. Index buffers are left out.
-Small has `embed_dim: 96, depths: [2, 2, 18, 2], heads: [3, 6, 12, 24]`, tiny `depths: [2, 2, 6, 2]`, base `embed_dim: 128, heads: [4, 8, 16, 32]`.
+Released checkpoints, Kinetics-400 top-1 / top-5 (the repository's README; 32 frames, stride 2, 4 × 3 views):
+swin_tiny_patch244_window877_kinetics400_1k.pth 78.8 / 93.6, swin_small_…_1k.pth 80.6 / 94.5, swin_base_…_1k.pth 80.6 / 94.6,
+swin_base_…_22k.pth 82.7 / 95.5. mmaction2: swin-small-p244-w877_in1k-pre_8xb8-amp-32x2x1-30e_kinetics400-rgb_20220930-e91ab986.pth
+80.54 / 94.46, swin-base-…_20220930-182ec6cc.pth 80.57 / 94.49. torchvision: swin3d_t, swin3d_s, swin3d_b (converted from the authors').
+Layouts that `from_checkpoint` knows: the authors' and mmaction2's (under state_dict), torchvision's, and our own. Index buffers are
+left out. Small has `embed_dim: 96, depths: [2, 2, 18, 2], heads: [3, 6, 12, 24]`, tiny `depths: [2, 2, 6, 2]`, base `embed_dim: 128,
+heads: [4, 8, 16, 32]`.
 
 Names here are the authors' without "backbone.", except that each block groups its parts by sub-layer (joint_attn, mlp). Particulars kept:
 where the map is no larger than the window, the window shrinks to it and does not move; the position bias is then a plain corner of the full

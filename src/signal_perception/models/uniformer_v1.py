@@ -3,15 +3,16 @@
 Paper: Li, Wang, Gao, Song, Liu, Li and Qiao, "UniFormer: Unified Transformer for Efficient Spatiotemporal Representation Learning",
 ICLR 2022, arXiv 2201.04676. Code: github.com/Sense-X/UniFormer, video_classification/slowfast/models/uniformer.py.
 
-Released checkpoints, Kinetics-400 top-1 (the repository's README; 4 × 1 views): uniformer_small_k400_8x8.pth 78.4, _16x4.pth 80.8, _16x8.pth 80.8;
-uniformer_base_k400_8x8.pth 79.8, _16x4.pth 82.0, _16x8.pth 81.7, _32x4.pth 82.9. mmaction2's port of Base:
+Released checkpoints, Kinetics-400 top-1 (the repository's README; 4 × 1 views): uniformer_small_k400_8x8.pth 78.4, _16x4.pth 80.8,
+_16x8.pth 80.8; uniformer_base_k400_8x8.pth 79.8, _16x4.pth 82.0, _16x8.pth 81.7, _32x4.pth 82.9. mmaction2's port of Base:
 uniformer-base_imagenet1k-pre_16x4x1_kinetics400-rgb_20221219-157c2e66.pth, 82.0 / top-5 95.0, its head in mmaction2's order of classes.
 Layouts that `from_checkpoint` knows: the authors' (bare, or under model_state), mmaction2's (under state_dict), and our own.
 Small has `depths: [3, 4, 8, 3]`.
 
-Names here are the authors', except that each block groups its parts by sub-layer (dpe, local_attn or joint_attn, mlp). Particulars kept:
-every block begins with a depth-wise 3×3×3 convolution on the stream (dpe, the dynamic position embedding); blocks of stages 1 and 2 normalise
-by batch, the others by layer with eps 1e-6; patch embeddings normalise with eps 1e-5; time is halved by the first patch embedding alone.
+Names here are the authors', except that each block groups its parts by sub-layer (dpe, local_attn or joint_attn, mlp). Particulars
+kept: every block begins with a depth-wise 3×3×3 convolution on the stream (dpe, the dynamic position embedding); blocks of stages 1 and
+2 normalise by batch, the others by layer with eps 1e-6; patch embeddings normalise with eps 1e-5; time is halved by the first patch
+embedding alone.
 mmaction2's own network has eps 1e-5 in stages 3 and 4: with its weights too, this one keeps the authors' 1e-6. There are no tables, so
 clips of any size are taken. The stream is a feature map (b c t h w), channels last in memory.
 """
@@ -110,7 +111,7 @@ def segments(model: "UniFormer") -> list[Segment]:
 
 
 def weights(model: "UniFormer") -> list[Weights]:
-    """dpe (its kernel), local_attn (the three kernels) or q, k, v, proj of joint_attn (split: of temporal_attn too), mlp (both matrices)."""
+    """dpe (its kernel), local_attn (three kernels) or q, k, v, proj of joint_attn (split: temporal_attn too), mlp (both matrices)."""
     found = []
     for i, (path, block) in enumerate(model.named_blocks()):
         found.append(weight(model, "dpe", i, f"{path}.dpe.conv.weight"))

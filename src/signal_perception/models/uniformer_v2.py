@@ -4,15 +4,17 @@ Paper: Li, Wang, He, Li, Wang, Wang and Qiao, "UniFormerV2: Spatiotemporal Learn
 arXiv 2211.09552. Code: github.com/OpenGVLab/UniFormerV2, slowfast/models/uniformerv2_model.py.
 
 Released checkpoints, Kinetics-400 top-1 (the repository's MODEL_ZOO.md; 8 frames, 4 × 3 views): k400_uniformerv2_b16_8x224.pyth 84.4,
-k400_k710_uniformerv2_b16_8x224.pyth 85.6; k710_uniformerv2_b16_8x224.pyth has 710 classes, the first 400 of them Kinetics-400's. mmaction2:
-uniformerv2-base-p16-res224_clip-kinetics710-pre_8xb32-u8_kinetics400-rgb_20230313-75be0806.pth, 85.8 / top-5 97.1, in its own order of classes.
+k400_k710_uniformerv2_b16_8x224.pyth 85.6; k710_uniformerv2_b16_8x224.pyth has 710 classes, the first 400 of them Kinetics-400's.
+mmaction2: uniformerv2-base-p16-res224_clip-kinetics710-pre_8xb32-u8_kinetics400-rgb_20230313-75be0806.pth, 85.8 / top-5 97.1, in its
+own order of classes.
 Layouts that `from_checkpoint` knows: the authors' (bare, prefix "backbone.", or under model_state), mmaction2's, and our own.
 
-Names here follow the authors', but each block groups its parts by sub-layer (local_attn, spatial_attn, local_attn_2, mlp), and the decoder's
-blocks are `video.j` with `memory` (the authors' dpe), `attn` and `mlp`. Particulars kept: LayerNorm eps 1e-5; QuickGELU; local relations
-(local_attn, off in the Kinetics releases) touch patch tokens only; a decoder block reads a copy of the tokens to whose patches a depth-wise
-3×3×3 convolution has been added, through one query, a token of the whole video; the stream of tokens never sees that copy nor the query.
-The decoder's tap, global_attn, is that copy: what the video-level attention listens to, and the only part of it that has frames.
+Names here follow the authors', but each block groups its parts by sub-layer (local_attn, spatial_attn, local_attn_2, mlp), and the
+decoder's blocks are `video.j` with `memory` (the authors' dpe), `attn` and `mlp`. Particulars kept: LayerNorm eps 1e-5; QuickGELU; local
+relations (local_attn, off in the Kinetics releases) touch patch tokens only; a decoder block reads a copy of the tokens to whose patches
+a depth-wise 3×3×3 convolution has been added, through one query, a token of the whole video; the stream of tokens never sees that copy
+nor the query. The decoder's tap, global_attn, is that copy: what the video-level attention listens to, and the only part of it that has
+frames.
 """
 
 from collections.abc import Callable
@@ -70,8 +72,8 @@ def build(
     Parameters
     ----------
     img_size: side of the picture that the position table covers; clips of any number of frames are taken.
-    halve_time: patches of three frames, every second frame. local_attention: local relations per block, 0, 1 (before the attention) or 2 (after
-        it too), through 1/local_reduction of the channels.
+    halve_time: patches of three frames, every second frame. local_attention: local relations per block, 0, 1 (before the attention) or
+        2 (after it too), through 1/local_reduction of the channels.
     global_blocks: blocks whose output the decoder reads, in rising order.
     drop_path: rate of the last block of the ViT and of the decoder, rising linearly from 0. mlp_dropout: in the decoder's MLPs.
     fuse_frames: classify a learnt mixture of the video's token and the mean of the frames' class tokens, else the video's token alone.
@@ -138,7 +140,8 @@ def segments(model: "UniFormerV2") -> list[Segment]:
 
 
 def weights(model: "UniFormerV2") -> list[Weights]:
-    """local_attn (its kernels), q, k, v, proj of spatial_attn, mlp; of the decoder: dpe (its kernel), q, k, v, proj of global_attn, global_mlp."""
+    """local_attn (its kernels), q, k, v, proj of spatial_attn, mlp; of the decoder: dpe (its kernel), q, k, v, proj of global_attn and
+    its MLP (global_mlp)."""
     found = []
     for i, block in enumerate(model.blocks):
         for name in _LOCAL:
