@@ -207,7 +207,7 @@ def keep(folder: Path, name: str) -> None:
             chosen = fill.probes(f"{label}|{each.name}", len(each.places), KEPT)
             content[f"{label}|{each.name}|places"] = each.places[chosen].astype(np.uint32)
             content[f"{label}|{each.name}|values"] = each.values[chosen].astype(np.float32)
-            content[f"{label}|{each.name}|noise"] = np.float32(each.noise)
+            content[f"{label}|{each.name}|noise"] = np.array(each.noise, np.float32)
     np.savez_compressed(EXPECTED / f"{name}.npz", allow_pickle=False, **content)
 
 
@@ -299,7 +299,8 @@ def table(folder: Path | None, *, full: bool) -> Iterator[list[Row]]:
             yield compare(name, label, ours, expected)
         if name == "i3d_inception":
             yield pieces(folder)
-        for variant in reference.variants if full and folder else ():
+        for variant in reference.variants if full else ():
+            assert folder is not None
             model, ours = run(name, full_case(folder, name, variant))
             yield compare(name, f"full {variant}", ours, full_expected(folder, name, variant, model, ours))
 
@@ -323,7 +324,7 @@ def main() -> None:
     folder = shared / "reference" if (shared / "reference").is_dir() else None
     if folder is None and (arguments.keep or arguments.full):
         sys.exit(f"no reference folder at {shared}: set SIGNAL_PERCEPTION_SHARED to the folder that holds it")
-    if folder is not None and arguments.keep:
+    if arguments.keep and folder is not None:
         for name in REFERENCES:
             keep(folder, name)
     print(

@@ -90,7 +90,7 @@ def described(name: str, size: str) -> tuple[dict[str, Any], Size]:
     """Network numbers and clip of a model: small (above), tiny or base (params.yaml)."""
     if size == "small":
         return NETWORKS[name]
-    entry = study().models[name][size]
+    entry = study().models[name]["base" if size == "base" else "tiny"]
     taken = entry.input
     return dict(entry.network), BASE_CLIPS[name] if size == "base" else (taken.frames, taken.size, taken.size)
 
@@ -387,6 +387,18 @@ def test_a_forward_pass_compiles_without_a_graph_break(name: str) -> None:
     compiled = torch.compile(model, fullgraph=True, backend="eager")
     with torch.inference_mode():
         torch.testing.assert_close(compiled(clip), model(clip), rtol=1e-4, atol=1e-5)
+
+
+@each_model
+@pytest.mark.parametrize("size", ["tiny", "base"])
+def test_the_networks_of_the_study_take_its_clips(name: str, size: str) -> None:
+    """On the meta device, which computes shapes only; there are three layers at least to choose thirds from."""
+    entry = study().models[name]["base" if size == "base" else "tiny"]
+    with torch.device("meta"):
+        model = models.build(name, CLASSES, entry.network).eval()
+        taken = entry.input
+        assert model(torch.empty(1, 3, taken.frames, taken.size, taken.size)).shape == (1, CLASSES)
+    assert len({piece.block for piece in models.components(name, model)[entry.disturb]}) >= 6
 
 
 @pytest.mark.slow

@@ -26,11 +26,22 @@ from torch import nn
 from torch.nn import functional as F
 
 from signal_perception.errors import UserError
-from signal_perception.models.blocks import Mlp, MlpSublayer, Segment, State, Tokens, fold, init_linear, renamed, rising
+from signal_perception.models.blocks import (
+    PORTION,
+    Mlp,
+    MlpSublayer,
+    Segment,
+    State,
+    Tokens,
+    fold,
+    frugal,
+    init_linear,
+    renamed,
+    rising,
+)
 from signal_perception.models.taps import Tap, Weights, attention_weights, mlp_weights, sublayer_taps
 
 _APART = -100.0
-_PORTION = 2048  # tokens that go through the attention at a time, without gradients on a CPU
 
 Size = tuple[int, int, int]
 
@@ -197,12 +208,10 @@ class _WindowAttention(nn.Module):
         n = window[0] * window[1] * window[2]
         index = self.relative_position_index[:n, :n].flatten()
         bias = self.relative_position_bias_table[index].view(n, n, -1).permute(2, 0, 1)[None].contiguous()  # 1 head n n
-        whole = x.device.type != "cpu" or torch.is_grad_enabled()
         parts, start = [], 0
         for torn, count in groups:
             mask = (bias + _apart(window, shift, torn, x.device)) if any(torn) else bias
-            mask = mask.to(self._dtype(x))
-            step = count if whole else max(1, _PORTION // (n * x.shape[0]))
+            step = max(1, PORTION // (n * x.shape[0])) if frugal(x) else count
             for first in range(start, start + count, step):
                 last = min(first + step, start + count)
                 parts.append(self._attend(x.index_select(1, order[first * n : last * n]), n, mask))
@@ -216,12 +225,8 @@ class _WindowAttention(nn.Module):
         """Some windows of n tokens each, one after the other: (b windows*n c) → the same."""
         qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).unflatten(1, (-1, n)).flatten(0, 1)  # b*windows n 3 head d
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask.to(q.dtype))
         return self.proj(mixed.transpose(1, 2).reshape(x.shape))
-
-    def _dtype(self, x: torch.Tensor) -> torch.dtype:
-        kind = x.device.type
-        return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.qkv.weight.dtype
 
 
 class _WindowSublayer(nn.Module):

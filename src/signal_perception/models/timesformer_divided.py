@@ -24,7 +24,17 @@ from timm.layers.drop import DropPath
 from torch import nn
 from torch.nn import functional as F
 
-from signal_perception.models.blocks import Attention, Mlp, MlpSublayer, Segment, Tokens, in_portions, renamed, rising
+from signal_perception.models.blocks import (
+    Attention,
+    Mlp,
+    MlpSublayer,
+    Segment,
+    Tokens,
+    frugal,
+    in_portions,
+    renamed,
+    rising,
+)
 from signal_perception.models.blocks.timesformer import BLOCK_NAMES, OUTER_NAMES, TimeSformer
 from signal_perception.models.taps import Tap, Weights, attention_weights, mlp_weights, sublayer_taps, weight
 
@@ -131,7 +141,7 @@ class _AttentionThenLinear(Attention):
         self.fc = nn.Linear(dim, dim)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
+        if not frugal(x) or torch.is_autocast_enabled("cpu"):
             return self.fc(self.drop_path(super().forward(x)))
         # two linear layers with nothing between them are one: 1/17 less arithmetic in the block
         weight = self.fc.weight @ self.proj.weight

@@ -6,10 +6,12 @@ Shape letters: b batch, t time, h height, w width, c channels, n tokens.
 from signal_perception.models.blocks.names import fused, renamed
 from signal_perception.models.blocks.state import Segment, State, Tokens, fold
 from signal_perception.models.blocks.sublayers import (
+    PORTION,
     Attention,
     AttentionSublayer,
     Mlp,
     MlpSublayer,
+    frugal,
     gelu,
     in_portions,
     init_linear,
@@ -20,6 +22,7 @@ from signal_perception.models.blocks.timesformer import TimeSformer
 from signal_perception.models.blocks.videomae import VideoMAE
 
 __all__ = [
+    "PORTION",
     "Attention",
     "AttentionSublayer",
     "Mlp",
@@ -30,6 +33,7 @@ __all__ = [
     "Tokens",
     "VideoMAE",
     "fold",
+    "frugal",
     "fused",
     "gelu",
     "in_portions",

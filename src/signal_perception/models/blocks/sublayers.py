@@ -13,17 +13,22 @@ from signal_perception.models.blocks.state import Tokens
 
 Activation = Callable[[torch.Tensor], torch.Tensor]
 
-_PORTION = 2048  # tokens: on a CPU, larger intermediate tensors come from fresh pages of memory each time
+PORTION = 2048  # tokens: on a CPU, larger intermediate tensors come from fresh pages of memory each time
+
+
+def frugal(x: torch.Tensor) -> bool:
+    """Whether memory traffic counts more than the number of calls: on a CPU, without gradients."""
+    return x.device.type == "cpu" and not torch.is_grad_enabled()
 
 
 def in_portions(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     """function(x) for a function that treats the sequences of a batch (b n c) one by one.
 
-    Without gradients on a CPU it goes through the batch in portions of about 2048 tokens, whose intermediate tensors stay in memory
+    Where `frugal`, it goes through the batch in portions of about 2048 tokens, whose intermediate tensors stay in memory
     that is already mapped and partly in the cache.
     """
-    count = max(1, _PORTION // x.shape[1])
-    if x.device.type != "cpu" or torch.is_grad_enabled() or x.shape[0] <= count:
+    count = max(1, PORTION // x.shape[1])
+    if not frugal(x) or x.shape[0] <= count:
         return function(x)
     return torch.cat([function(portion) for portion in x.split(count)])
 
