@@ -19,6 +19,7 @@ _CLASSES = 400
 _ATTENTION = {  # the counter knows the attention kernels of GPUs, not the CPU's
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v)
 }
+_LABELS = {label: str(label) for label in range(_CLASSES)}
 _THREADS = 2
 Peer = tuple[str, Callable[[], nn.Module], Callable[[nn.Module, torch.Tensor], torch.Tensor]]
 
@@ -72,9 +73,7 @@ def _peers() -> dict[str, Peer]:
     )
 
     def timesformer(attention: str) -> Callable[[], nn.Module]:
-        return lambda: TimesformerForVideoClassification(
-            TimesformerConfig(num_labels=_CLASSES, attention_type=attention)
-        )
+        return lambda: TimesformerForVideoClassification(TimesformerConfig(attention_type=attention, id2label=_LABELS))
 
     def hugging_face(model: nn.Module, clips: torch.Tensor) -> torch.Tensor:
         return model(clips.transpose(1, 2)).logits
@@ -84,7 +83,7 @@ def _peers() -> dict[str, Peer]:
         "timesformer_joint": ("transformers", timesformer("joint_space_time"), hugging_face),
         "videomae_v1": (
             "transformers",
-            lambda: VideoMAEForVideoClassification(VideoMAEConfig(num_labels=_CLASSES)),
+            lambda: VideoMAEForVideoClassification(VideoMAEConfig(id2label=_LABELS)),
             hugging_face,
         ),
         "swin": ("torchvision", lambda: swin3d_s(num_classes=_CLASSES), lambda model, clips: model(clips)),

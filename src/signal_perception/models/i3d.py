@@ -131,7 +131,9 @@ class _Unit(nn.Module):
 
     def __init__(self, channels: int, outputs: int, kernel: Size, stride: Size = (1, 1, 1), relu: bool = True):
         super().__init__()
-        self.conv = nn.Conv3d(channels, outputs, kernel, stride, [size // 2 for size in kernel], bias=False)
+        self.conv = nn.Conv3d(
+            channels, outputs, kernel, stride, (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2), bias=False
+        )
         self.bn = nn.BatchNorm3d(outputs)
         self.relu = relu
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")

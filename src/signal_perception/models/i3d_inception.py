@@ -121,7 +121,7 @@ class InceptionI3d(nn.Module):
         """Which parameters form one layer, for timm's layer-wise learning rates."""
         return {"stem": "^Conv3d_", "blocks": [(rf"^{name}\.", (i,)) for i, name in enumerate(_MIXED)]}
 
-    def stem(self, clip: State) -> torch.Tensor:
+    def stem(self, clip: State) -> State:
         """Clip (b 3 t h w) → (b c t/2 h/8 w/8), channels last in memory from here on, which convolutions are quicker with."""
         assert isinstance(clip, torch.Tensor)
         return _chain(
@@ -203,7 +203,7 @@ def _padded(x: torch.Tensor, pads: list[tuple[int, int]]) -> torch.Tensor:
     return F.pad(x, [side for pad in reversed(pads) for side in pad])
 
 
-def _chain(modules: list[nn.Module], x: torch.Tensor) -> torch.Tensor:
+def _chain(modules: list[nn.Module], x: State) -> State:
     for module in modules:
         x = module(x)
     return x

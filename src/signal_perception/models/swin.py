@@ -92,10 +92,10 @@ def taps(model: "Swin") -> list[Tap]:
 def segments(model: "Swin") -> list[Segment]:
     """embed, the blocks with the mergings between the stages, head."""
     steps, count = [Segment("embed", None, model.embed)], itertools.count()
-    for stage, layer in enumerate(model.layers):
-        steps += [Segment(f"block.{i:02d}", i, block) for block, i in zip(layer.blocks, count)]
-        if stage < len(model.layers) - 1:
-            steps.append(Segment(f"merge.{stage}", None, layer.downsample))
+    for number, stage in enumerate(model.stages()):
+        steps += [Segment(f"block.{i:02d}", i, block) for block, i in zip(stage.blocks, count)]
+        if stage.downsample is not None:
+            steps.append(Segment(f"merge.{number}", None, stage.downsample))
     return [*steps, Segment("head", None, model.classify)]
 
 
@@ -128,20 +128,14 @@ class Swin(nn.Module):
     ):
         super().__init__()
         self.patch_size = patch_size
-        self.patch_embed = nn.Module()
-        self.patch_embed.proj = nn.Conv3d(3, dim, patch_size, patch_size)
-        self.patch_embed.norm = nn.LayerNorm(dim) if patch_norm else nn.Identity()
+        self.patch_embed = _PatchEmbed(dim, patch_size, patch_norm)
         self.layers = nn.ModuleList()
         rates = iter(rising(drop_path, sum(depths)))
         for stage, (depth, count) in enumerate(zip(depths, heads)):
-            layer = nn.Module()
-            layer.blocks = nn.Sequential()
-            for i in range(depth):
-                layer.blocks.append(_block(dim, count, window, i % 2 == 1, mlp_ratio, next(rates)))
-            if stage < len(depths) - 1:
-                layer.downsample = _PatchMerging(dim)
-                dim *= 2
-            self.layers.append(layer)
+            blocks = [_block(dim, count, window, i % 2 == 1, mlp_ratio, next(rates)) for i in range(depth)]
+            is_last = stage == len(depths) - 1
+            self.layers.append(_Stage(blocks, None if is_last else _PatchMerging(dim)))
+            dim *= 1 if is_last else 2
         self.norm = nn.LayerNorm(dim)
         self.head_drop = nn.Dropout(head_dropout)
         self.head = nn.Linear(dim, num_classes)
@@ -149,9 +143,11 @@ class Swin(nn.Module):
 
     def paths(self) -> list[str]:
         """Names of the blocks, in execution order."""
-        return [
-            f"layers.{stage}.blocks.{i}" for stage, layer in enumerate(self.layers) for i in range(len(layer.blocks))
-        ]
+        return [f"layers.{s}.blocks.{i}" for s, stage in enumerate(self.stages()) for i in range(len(stage.blocks))]
+
+    def stages(self) -> list["_Stage"]:
+        """The stages, in execution order."""
+        return [stage for stage in self.layers if isinstance(stage, _Stage)]
 
     def no_weight_decay(self) -> set[str]:
         """Parameters that timm's optimisers leave out of weight decay, beside biases and norms."""
@@ -174,13 +170,34 @@ class Swin(nn.Module):
     def embed(self, clip: State) -> Tokens:
         """Clip (b 3 t h w), padded at its ends to whole patches → tokens (b t*h*w c), time slowest."""
         assert isinstance(clip, torch.Tensor)
-        x = self.patch_embed.proj(_padded(clip, self.patch_size))
-        return Tokens(self.patch_embed.norm(x.flatten(2).transpose(1, 2)), tuple(x.shape[2:]))
+        x = self.patch_embed(_padded(clip, self.patch_size))
+        return Tokens(x.flatten(1, 3), (x.shape[1], x.shape[2], x.shape[3]))
 
     def classify(self, tokens: State) -> torch.Tensor:
         """Logits from the mean of all tokens."""
         assert isinstance(tokens, Tokens)
         return self.head(self.head_drop(self.norm(tokens.x).mean(1)))
+
+
+class _PatchEmbed(nn.Module):
+    """One token per patch, normalised if wanted: (b 3 t h w) → (b t h w c)."""
+
+    def __init__(self, dim: int, patch_size: Size, patch_norm: bool):
+        super().__init__()
+        self.proj = nn.Conv3d(3, dim, patch_size, patch_size)
+        self.norm = nn.LayerNorm(dim) if patch_norm else nn.Identity()
+
+    def forward(self, clip: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.proj(clip).movedim(1, -1).contiguous())
+
+
+class _Stage(nn.Module):
+    """Blocks at one resolution, and the merging of patches after them."""
+
+    def __init__(self, blocks: list[nn.Sequential], downsample: "_PatchMerging | None"):
+        super().__init__()
+        self.blocks = nn.Sequential(*blocks)
+        self.downsample = downsample
 
 
 class _WindowAttention(nn.Module):
@@ -194,6 +211,7 @@ class _WindowAttention(nn.Module):
         distances = (2 * window[0] - 1) * (2 * window[1] - 1) * (2 * window[2] - 1)
         self.relative_position_bias_table = nn.Parameter(torch.zeros(distances, heads))
         trunc_normal_(self.relative_position_bias_table, std=0.02)
+        self.relative_position_index: torch.Tensor
         self.register_buffer("relative_position_index", _distance_index(window), persistent=False)
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)

@@ -17,7 +17,9 @@ nor the query. The decoder's tap, global_attn, is that copy: what the video-leve
 frames.
 """
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -121,7 +123,7 @@ def taps(model: "UniFormerV2") -> list[Tap]:
             part = {"local_attn": "conv", "local_attn_2": "conv", "spatial_attn": "attn", "mlp": "mlp"}[name]
             own = ("b c t h w", 0) if part == "conv" else (layout, 1)
             for tap in sublayer_taps(i, name, f"blocks.{i}.{name}", layout, 1, part, own):
-                found.append(Tap(**(vars(tap) | {"kind": name.removesuffix("_2")})))
+                found.append(replace(tap, kind=name.removesuffix("_2")))
         if i in model.global_blocks:
             path = f"video.{model.global_blocks.index(i)}.memory"
             found += sublayer_taps(i, "global_attn", path, layout, 1, "conv", ("b c t h w", 0))
@@ -216,14 +218,11 @@ class UniFormerV2(nn.Module):
     def silence(self) -> None:
         """Start what is not part of the image ViT at zero: the query, what decoder and local relations add to their streams."""
         nn.init.zeros_(self.video_token)
-        for block in self.video:
-            nn.init.zeros_(block.attn.proj.weight)
-            nn.init.zeros_(block.mlp.mlp.fc2.weight)
-        for block in self.blocks:
-            for name in _LOCAL:
-                if hasattr(block, name):
-                    nn.init.zeros_(block.get_submodule(f"{name}.conv.2").weight)
-                    nn.init.zeros_(block.get_submodule(f"{name}.conv.2").bias)
+        for name, parameter in self.named_parameters():
+            if re.fullmatch(
+                r"video\.\d+\.(attn\.proj|mlp\.mlp\.fc2)\.weight|blocks\.\d+\.local_attn(_2)?\.conv\.2\..+", name
+            ):
+                nn.init.zeros_(parameter)
 
     def no_weight_decay(self) -> set[str]:
         """Parameters that timm's optimisers leave out of weight decay, beside biases and norms."""

@@ -32,6 +32,8 @@ class VideoMAE(nn.Module):
     """(b 3 t h w) → (b classes)."""
 
     classifier = "head"
+    fc_norm: nn.LayerNorm
+    norm: nn.LayerNorm
 
     def __init__(
         self,
@@ -61,9 +63,7 @@ class VideoMAE(nn.Module):
             )
         self.size = (frames, img_size, img_size)
         self.grid = (frames // tubelet, img_size // patch_size, img_size // patch_size)
-        self.patch_embed = nn.Module()
-        window = (tubelet, patch_size, patch_size)
-        self.patch_embed.proj = nn.Conv3d(3, dim, window, window)
+        self.patch_embed = _TubeletEmbed(dim, (tubelet, patch_size, patch_size))
         count = self.grid[0] * self.grid[1] * self.grid[2]
         if learnable_positions:
             self.pos_embed = nn.Parameter(torch.zeros(1, count, dim))
@@ -124,14 +124,24 @@ class VideoMAE(nn.Module):
                 f"this VideoMAE takes clips of {self.size} (frames, height, width), and got {tuple(clip.shape[2:])}: "
                 f"set frames and img_size of its network to the clips' size"
             )
-        patches = self.patch_embed.proj(clip).flatten(2).transpose(1, 2)  # b t*h*w c
-        return Tokens(self.pos_drop(patches.contiguous() + self.pos_embed), self.grid)
+        return Tokens(self.pos_drop(self.patch_embed(clip) + self.pos_embed), self.grid)
 
     def classify(self, tokens: State) -> torch.Tensor:
         """Logits from the mean of all tokens, or from the first one (`mean_pooling` off)."""
         assert isinstance(tokens, Tokens)
         x = self.fc_norm(tokens.x.mean(1)) if self.mean_pooling else self.norm(tokens.x[:, 0])
         return self.head(self.head_drop(x))
+
+
+class _TubeletEmbed(nn.Module):
+    """One token per tubelet: (b 3 t h w) → (b t*h*w c)."""
+
+    def __init__(self, dim: int, window: tuple[int, int, int]):
+        super().__init__()
+        self.proj = nn.Conv3d(3, dim, window, window)
+
+    def forward(self, clip: torch.Tensor) -> torch.Tensor:
+        return self.proj(clip).flatten(2).transpose(1, 2).contiguous()  # or everything after it strides over memory
 
 
 class _Attention(Attention):
