@@ -111,9 +111,11 @@ class VideoMAE(nn.Module):
         if isinstance(self.pos_embed, nn.Parameter) and table is not None and table.ndim == 3:
             side = round((table.shape[1] / t) ** 0.5)
             if t * side * side == table.shape[1] and side != h:
-                frames = table.view(t, side * side, -1)
-                frames = resample_abs_pos_embed(frames, [h, w], [side, side], num_prefix_tokens=0, antialias=False)
-                found["pos_embed"] = frames.reshape(1, t * h * w, -1)
+                frames = [
+                    resample_abs_pos_embed(frame, [h, w], [side, side], num_prefix_tokens=0, antialias=False)
+                    for frame in table.chunk(t, 1)
+                ]
+                found["pos_embed"] = torch.cat(frames, 1)
         return found
 
     def embed(self, clip: State) -> Tokens:
