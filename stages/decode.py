@@ -23,7 +23,7 @@ def main(dataset: str) -> None:
     left = [unit for unit in units if not unit.rows(scratch.path).is_file()]
     work = partial(ingest.make, settings=settings.decode, work=scratch.path)
     workers.run(left, work, label=f"decode {dataset}", unit="shard", done=len(units) - len(left))
-    table = ingest.verdicts(units, scratch.path, catalog.classes)
+    table = ingest.verdicts(units, scratch.path, catalog.classes, catalog.unlisted)
     whole(table_path, lambda path: table.to_csv(path, index=False))
     ingest.refuse_too_many_bad(table, settings.decode.max_bad, table_path)
     for split in paths.SPLITS:

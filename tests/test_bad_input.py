@@ -1,6 +1,7 @@
 """A user's mistake ends a command or stage with one sentence and exit code 1; a bad video ends nothing."""
 
 import runpy
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,7 @@ def _videos(root: Path, splits: tuple[str, ...] = ("train", "test")) -> None:
             (root / "made" / label / f"{split}_0000.mp4").rename(root / label / f"{split}.mp4")
             rows.append(f"{label}/{split}.mp4,{label},{split}")
     (root / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
+    shutil.rmtree(root / "made")
 
 
 def test_misspelt_key(folder: Path, refusal: Fail) -> None:
@@ -145,6 +147,17 @@ def test_a_text_file_named_mp4_is_left_out_and_listed(
     assert (np.delete(table["verdict"].to_numpy(), table.index.get_loc("grows/notes.mp4")) == "ok").all()
     change(folder / "params.yaml", {"decode.on_bad": "fail"})
     assert "grows/notes.mp4 was refused" in refusal("gestures", stage="decode")
+
+
+def test_a_missing_video_is_counted_as_bad_and_a_class_without_any_is_refused(folder: Path, refusal: Fail) -> None:
+    root = folder / "data/raw/gestures"
+    _videos(root)
+    with (root / "manifest.csv").open("a", encoding="utf-8") as file:
+        file.write("\ngrows/gone.mp4,grows,test\n")
+    assert "the first is grows/gone.mp4 (refused: no such file)" in refusal("gestures", stage="decode")
+    assert pd.read_csv(paths.decode_table("gestures"))["verdict"].str.startswith("refused").sum() == 1
+    (root / "grows" / "test.mp4").unlink()
+    assert "2 of 5 listed videos are not in data/raw/gestures" in refusal("gestures", stage="decode")
 
 
 def test_doctor_names_every_problem(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -104,3 +105,17 @@ def test_controls_change_the_order_of_frames_and_nothing_else(store):
     orders = [[np.argsort(np.argsort(clip)).tolist() for clip in views] for views in shuffled]
     assert all(views[0] == views[1] for views in orders), "one shuffle per video, the same for its clips"
     assert len({tuple(views[0]) for views in orders}) == 10
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("kind", [TrainClips, TestClips])
+def test_memory_is_flat_after_the_first_pass(store, kind, workers):
+    dataset = kind(
+        store, rule="dense", frames=30, stride=1, size=128
+    )  # 15 MB a pass: more than what is allowed to stay
+    resident = []
+    for _ in range(3):
+        for clips, _labels in loader(dataset, 4, workers):
+            assert clips[..., 0].max() == 29  # pages that no one looks at are not resident
+        resident.append(psutil.Process().memory_info().rss / 1e6)
+    assert max(resident) < resident[0] + 8, resident

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from signal_perception.data.catalog import Catalog, load
+from signal_perception.data.catalog import OFFICIAL, Catalog, load
 from signal_perception.errors import UserError
 
 
@@ -63,7 +63,10 @@ def test_a_group_column_is_preferred_and_a_byte_order_mark_is_no_column(tmp_path
         (LINES + ",a,train,\n", "leaves"),
         (LINES + "a/z.mp4,,train,\n", "has no label"),
         (LINES + "a/z.mp4,a,val,\n", "in split 'val': write train or test"),
-        (LINES + "a/z.mp4,a,train,\n", r"1 of 5 listed videos are not in .*a/z\.mp4"),
+        (
+            LINES + "c/1.mp4,c,train,\nc/2.mp4,c,test,\n",
+            r"2 of 6 .* are not in .*c/1\.mp4, c/2\.mp4; that leaves no train video of c",
+        ),
         (LINES + "a/x.mp4,a,train,\n", r"more than once: a/x\.mp4"),
         (LINES.replace("test", "train", 1), "no test video of b"),
         (LINES.replace("train", "test", 1), "no train video of b"),
@@ -72,6 +75,47 @@ def test_a_group_column_is_preferred_and_a_byte_order_mark_is_no_column(tmp_path
 def test_a_wrong_manifest_is_refused_by_its_fault(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
         catalog(listed(tree(tmp_path, *FOUR), text), manifest="list.csv")
+
+
+def test_a_listed_video_that_is_missing_stays_and_one_that_no_list_names_is_kept_apart(tmp_path):
+    tree(tmp_path, *FOUR, "a/other.avi", "loose.mkv", "a/._x.mp4", "a/notes.txt", "b.rar")
+    found = catalog(listed(tmp_path, LINES + "a/z.mp4,a,train,\n"), manifest="list.csv")
+    assert [video.id for video in found.videos if not video.path.is_file()] == ["a/z.mp4"]
+    assert found.unlisted == ("a/other.avi", "loose.mkv")
+    assert catalog(tree(tmp_path / "again", *FOUR)).unlisted == ()
+    with pytest.raises(UserError, match="4 of 4 listed videos are not in"):
+        catalog(listed(tree(tmp_path / "none", "c/x.avi"), LINES), manifest="list.csv")
+
+
+def test_a_link_may_not_leave_the_folder_but_the_folder_may_be_a_link(tmp_path):
+    listed(tree(tmp_path / "real", *FOUR), LINES)
+    (tmp_path / "root").symlink_to(tmp_path / "real", target_is_directory=True)
+    assert catalog(tmp_path / "root", manifest="list.csv").videos[0].id == "a/x.mp4"
+    video = tmp_path / "real/a/x.mp4"
+    for target, fine in (("real/b/3.avi", True), ("cache/files/md5/0a/" + "b" * 30, True), ("realm/x.mp4", False)):
+        tree(tmp_path, target)
+        video.unlink()
+        video.symlink_to(tmp_path / target)
+        if fine:
+            catalog(tmp_path / "root", manifest="list.csv")
+        else:
+            with pytest.raises(UserError, match=r"a/x\.mp4 is a link that leaves the data set's folder, to .*realm"):
+                catalog(tmp_path / "root", manifest="list.csv")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "line"),
+    [
+        ("hmdb51", "wave_test_split1.txt", "../x.avi 1"),
+        ("hmdb51", "wave_test_split1.txt", "/etc/x.avi 0"),
+        ("ucf101", "trainlist01.txt", "../x.avi 1"),
+        ("ucf101", "trainlist01.txt", "A/../../x.avi"),
+        ("folder", "list.csv", "label,youtube_id,split\na,../x,train"),
+    ],
+)
+def test_no_list_leads_out_of_the_folder(tmp_path, kind, name, line):
+    with pytest.raises(UserError, match="leaves the data set's folder"):
+        catalog(listed(tree(tmp_path, "a/x.avi"), line, name), kind, manifest="list.csv")
 
 
 def test_missing_things_are_named(tmp_path):
@@ -135,9 +179,79 @@ def test_hmdb51_lists(tmp_path):
     listed(tmp_path, "what 7\n", "shake_hands_test_split3.txt")
     with pytest.raises(UserError, match=r"expected a video and 0, 1 or 2"):
         catalog(tmp_path, "hmdb51", split=3)
+    assert found.unlisted == ()  # the one with 0 is listed, for neither part
     tree(tmp_path, f"copy/shake_hands/{names[0]}")
     with pytest.raises(UserError, match="both copy/shake_hands/A_day"):
         catalog(tmp_path, "hmdb51", split=2)
+
+
+# names as the official lists have them
+SPECIAL = (
+    "#122_Wave_And_Say_Hi_wave_u_nm_np1_fr_med_1.avi",
+    "50_FIRST_DATES_wave_f_cm_np1_fr_med_36.avi",
+    "Geena_und_die_Radschl_ge___;-)_wave_f_cm_np1_fr_med_2.avi",
+    "Fun!_[x]_(a)&b'c+d@e~f_wave_f_cm_np1_le_goo_0.avi",
+)
+
+
+@pytest.mark.parametrize("place", ["", "wave/", "hmdb51_org/wave/", "videos/all/"])
+def test_hmdb51_is_found_where_people_unpack_it(tmp_path, place):
+    tree(tmp_path, *(place + name for name in SPECIAL), "wave.rar", "hmdb51_org/wave.rar", "__MACOSX/wave/._x.avi")
+    text = "".join(f"{name} {1 + i % 2} \n" for i, name in enumerate(SPECIAL))
+    for folder in ("testTrainMulti_7030_splits", "copy"):  # a second copy of a list does no harm, unless it differs
+        listed(tree(tmp_path, f"{folder}/x.txt") / folder, text, "wave_test_split1.txt", "\r\n")
+    listed(tmp_path / "copy", "Mac metadata", "._wave_test_split1.txt")
+    found = catalog(tmp_path, "hmdb51")
+    assert {video.id for video in found.videos} == {place + name for name in SPECIAL}
+    assert found.unlisted == ()
+    listed(tmp_path / "copy", text * 2, "wave_test_split1.txt")
+    with pytest.raises(UserError, match=r"copy/wave_test_split1\.txt and .* differ: keep the official one"):
+        catalog(tmp_path, "hmdb51")
+
+
+def test_a_class_folder_of_another_name_is_searched_by_file_name(tmp_path):
+    names = ("HandstandPushups/v_HandStandPushups_g08_c01.avi", "HandstandPushups/v_HandStandPushups_g01_c02.avi")
+    tree(tmp_path, *(name.replace("HandstandPushups/", "HandStandPushups/") for name in names), "v_Other_g01_c01.avi")
+    listed(listed(tmp_path, names[0], "trainlist01.txt"), names[1], "testlist01.txt")
+    found = catalog(tmp_path, "ucf101")
+    assert all(video.path.is_file() for video in found.videos)
+    assert found.classes == ("HandstandPushups",)
+    assert found.unlisted == ("v_Other_g01_c01.avi",)
+    tree(tmp_path, f"elsewhere/{Path(names[0]).name}")
+    with pytest.raises(UserError, match="could be meant"):
+        catalog(tmp_path, "ucf101")
+
+
+def test_lists_of_kinetics(tmp_path):
+    tree(
+        tmp_path,
+        "train/using segway/abc-_123.mp4",
+        "val/xyz_000007_000017.mkv",
+        "xyz_000020_000030.mp4",
+        "test/last.mp4",
+        "more.webm",
+    )
+    head = "label,youtube_id,time_start,time_end,split,is_cc\n"
+    lines = head + "using segway,abc-_123,3,13,train,0\nusing segway,xyz,7,17,{},0\nusing segway,gone,1,11,train,0\n"
+    for part in ("val", "validate", "test"):
+        found = catalog(listed(tmp_path, lines.format(part)), manifest="list.csv")
+        assert [(video.id, video.split, video.group) for video in found.videos] == [
+            ("train/using segway/abc-_123.mp4", "train", "train/using segway/abc-_123.mp4"),
+            ("using segway/gone_000001_000011.mp4", "train", "using segway/gone_000001_000011.mp4"),
+            ("val/xyz_000007_000017.mkv", "test", "val/xyz_000007_000017.mkv"),
+        ]
+        assert found.unlisted == ("more.webm", "test/last.mp4", "xyz_000020_000030.mp4")
+    found = catalog(listed(tmp_path, lines.format("val") + "using segway,last,1,2,test,0\n"), manifest="list.csv")
+    assert [video.id for video in found.split("test")] == ["test/last.mp4"]
+    assert "val/xyz_000007_000017.mkv" not in found.unlisted
+    for wrong, message in (
+        ("youtube_id,split\nabc,test\n", "lacks label"),
+        (head, "lacks lines"),
+        (lines.format("dev"), "split 'dev': write train, test or val"),
+        (lines.format("val").replace("7,17", "7.5,17"), "line 3: xyz has a time that is no whole number"),
+    ):
+        with pytest.raises(UserError, match=message):
+            catalog(listed(tmp_path, wrong), manifest="list.csv")
 
 
 def test_ucf101_lists_with_windows_line_ends(tmp_path):
@@ -162,12 +276,25 @@ def test_real_gestures(shared):
     assert {video.group for video in found.split("test")} == {"S08", "S09", "S10"}
 
 
+@pytest.mark.parametrize("split", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["hmdb51", "ucf101"])
+def test_the_official_lists_have_the_official_sizes(shared, kind, split):
+    source = shared / "data/splits" / kind
+    if kind == "hmdb51":
+        paths = source.rglob(f"*_test_split{split}.txt")
+        uses = [line.split()[1] for path in paths for line in path.read_text().splitlines()]
+        found = (uses.count("1"), uses.count("2"))
+    else:
+        paths = [next(source.rglob(f"{part}list0{split}.txt")) for part in ("train", "test")]
+        found = tuple(len(path.read_text().splitlines()) for path in paths)
+    assert found == OFFICIAL[kind][1][split]
+
+
 @pytest.mark.parametrize(
-    ("kind", "folder", "train", "test", "classes"),
-    [("hmdb51", "hmdb51", 3570, 1530, 51), ("ucf101", "ucf101", 9537, 3783, 101)],
+    ("kind", "train", "test", "classes"), [("hmdb51", 3570, 1530, 51), ("ucf101", 9537, 3783, 101)]
 )
-def test_the_official_lists_have_the_official_sizes(shared, tmp_path, kind, folder, train, test, classes):
-    source = shared / "data/splits" / folder
+def test_the_official_lists_are_read_whole_and_a_truncated_one_is_refused(shared, tmp_path, kind, train, test, classes):
+    source = shared / "data/splits" / kind
     for path in source.rglob("*split*.txt" if kind == "hmdb51" else "*list*.txt"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     videos = []
@@ -181,3 +308,7 @@ def test_the_official_lists_have_the_official_sizes(shared, tmp_path, kind, fold
     groups = {split: {video.group for video in found.split(split)} for split in ("train", "test")}
     assert not groups["train"] & groups["test"] or kind == "hmdb51"
     assert len(groups["test"]) < test / 2  # clusters, not single videos
+    victim = next(tmp_path.glob("wave_test_split1.txt" if kind == "hmdb51" else "trainlist01.txt"))
+    victim.write_bytes(victim.read_bytes()[: -victim.stat().st_size // 3].rpartition(b"\n")[0])
+    with pytest.raises(UserError, match=f"name .* test videos, but the official ones {train} and {test}: unpack"):
+        catalog(tmp_path, kind)

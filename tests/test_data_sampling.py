@@ -1,8 +1,11 @@
 """Frame and crop rules against cases worked out by hand from the official formulas (RECIPES of the reference data)."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
+from signal_perception import params
 from signal_perception.data import sampling
 from signal_perception.errors import UserError
 from signal_perception.seeding import generator
@@ -38,6 +41,32 @@ from signal_perception.seeding import generator
         # fewer frames than segments: halves are rounded to even (0.5 → 0, 1.5 → 2)
         ("uniform", 3, 12, 4, 1, 1, [[0, 0, 1, 2]]),
         ("uniform", 1, 12, 4, 1, 1, [[0, 0, 0, 0]]),
+        # every fourth frame: 0, 4 … 96, which are 25; one clip leaves 17 and starts at the eighth
+        ("videomae", 100, 25, 8, 4, 1, [[32, 36, 40, 44, 48, 52, 56, 60]]),
+        ("videomae", 100, 25, 8, 4, 2, [[0, 4, 8, 12, 16, 20, 24, 28], [68, 72, 76, 80, 84, 88, 92, 96]]),
+        # 0, 16 … 96 are 7; three clips start at the ⌊0⌋, ⌊2.5⌋, ⌊5⌋th
+        ("videomae", 100, 25, 2, 16, 3, [[0, 16], [32, 48], [80, 96]]),
+        # 0, 4, 8 are all: the last of those read is repeated, not the last of the video
+        ("videomae", 10, 25, 8, 4, 2, [[0, 4, 8, 8, 8, 8, 8, 8]] * 2),
+        # a clip reaches over 29 frames, room 71
+        ("mmaction", 100, 25, 8, 4, 1, [[35, 39, 43, 47, 51, 55, 59, 63]]),
+        ("mmaction", 100, 25, 8, 4, 2, [[0, 4, 8, 12, 16, 20, 24, 28], [71, 75, 79, 83, 87, 91, 95, 99]]),
+        # a clip reaches over 17 frames, room 83: round(41.5) = 42; round(27.67), round(55.33)
+        ("mmaction", 100, 25, 2, 16, 3, [[0, 16], [42, 58], [83, 99]]),
+        ("mmaction", 100, 25, 2, 16, 4, [[0, 16], [28, 44], [55, 71], [83, 99]]),
+        # 0 4 8 12 16 20 24 28 modulo 10
+        ("mmaction", 10, 25, 8, 4, 1, [[0, 4, 8, 2, 6, 0, 4, 8]]),
+        # 69 starts: their middle ⌊34.5⌋; the middles of their halves ⌊17.25⌋, ⌊51.75⌋
+        ("swin", 100, 25, 8, 4, 1, [[34, 38, 42, 46, 50, 54, 58, 62]]),
+        ("swin", 100, 25, 8, 4, 2, [[17, 21, 25, 29, 33, 37, 41, 45], [51, 55, 59, 63, 67, 71, 75, 79]]),
+        # quarters of 17.25: ⌊8.625⌋, ⌊25.875⌋, ⌊43.125⌋, ⌊60.375⌋
+        ("swin", 100, 25, 2, 16, 4, [[8, 24], [25, 41], [43, 59], [60, 76]]),
+        # 31 frames hold no window of 32, although the clip's last index 28 exists
+        ("swin", 31, 25, 8, 4, 2, [[0, 4, 8, 12, 16, 20, 24, 28]] * 2),
+        ("swin", 10, 25, 8, 4, 1, [[0, 4, 8, 2, 6, 0, 4, 8]]),
+        ("i3d", 100, 25, 8, 1, 1, [[46, 47, 48, 49, 50, 51, 52, 53]]),
+        ("i3d", 8, 25, 8, 1, 1, [[0, 1, 2, 3, 4, 5, 6, 7]]),
+        ("i3d", 3, 25, 8, 1, 2, [[0, 1, 2, 0, 1, 2, 0, 1]] * 2),
     ],
 )
 def test_fixed_clips(rule, total, fps, frames, stride, clips, expected):
@@ -55,7 +84,40 @@ def test_random_clips_stay_inside_the_video_and_run_forwards(rule, total):
         assert indices.dtype == np.int64
         assert indices.min() >= 0
         assert indices.max() < total
-        assert np.all(np.diff(indices) >= 0)
+        looped = rule in ("mmaction", "swin", "i3d") and total < 29
+        assert looped or np.all(np.diff(indices) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "total", "expected"),
+    [
+        # a video of one window and no more leaves no choice: linspace(0, 32, 8), 32 being the frame after the last
+        ("videomae", 32, [0, 4, 9, 13, 18, 22, 27, 31]),
+        ("videomae", 33, [0, 4, 9, 13, 18, 22, 27, 31]),  # the authors never draw the last window, from 1
+        ("videomae", 20, [0, 5, 10, 15, 19, 19, 19, 19]),  # ⌊20/4⌋ frames from 0 to 20
+        ("videomae", 10, [0, 9, 9, 9, 9, 9, 9, 9]),
+        ("videomae", 3, [2, 2, 2, 2, 2, 2, 2, 2]),
+        ("mmaction", 32, [0, 4, 8, 12, 16, 20, 24, 28]),
+        ("swin", 32, [0, 4, 8, 12, 16, 20, 24, 28]),
+        ("mmaction", 10, [0, 4, 8, 2, 6, 0, 4, 8]),
+        ("i3d", 10, [0, 4, 8, 2, 6, 0, 4, 8]),
+    ],
+)
+def test_random_clips_of_short_videos(rule, total, expected):
+    for i in range(5):
+        assert sampling.train_indices(rule, total, 25.0, 8, 4, generator(0, i)).tolist() == expected
+
+
+def test_random_windows_of_videomae_and_mmaction():
+    clips = {
+        rule: [sampling.train_indices(rule, 40, 25.0, 8, 4, generator(0, i)) for i in range(300)]
+        for rule in sampling.RULES
+    }
+    assert {int(clip[0]) for clip in clips["videomae"]} == set(range(8))
+    assert {tuple(clip - clip[0]) for clip in clips["videomae"]} == {(0, 4, 9, 13, 18, 22, 27, 31)}
+    for rule in ("mmaction", "swin", "i3d"):
+        assert {int(clip[0]) for clip in clips[rule]} == set(range(9))
+        assert {tuple(clip - clip[0]) for clip in clips[rule]} == {(0, 4, 8, 12, 16, 20, 24, 28)}
 
 
 def test_random_dense_windows_reach_every_start_alike():
@@ -80,18 +142,51 @@ def test_same_draws_same_clip():
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "size", "crops", "expected"),
+    ("rule", "height", "width", "size", "crops", "expected"),
     [
-        (256, 341, 224, 1, [(16, 59)]),  # ⌈117/2⌉
-        (256, 341, 224, 3, [(16, 0), (16, 59), (16, 117)]),
-        (341, 256, 224, 3, [(0, 16), (59, 16), (117, 16)]),
-        (224, 299, 224, 3, [(0, 0), (0, 38), (0, 75)]),
-        (224, 224, 224, 3, [(0, 0)] * 3),
-        (5, 4, 3, 1, [(1, 1)]),
+        ("dense", 256, 341, 224, 1, [(16, 59)]),  # ⌈117/2⌉
+        ("dense", 256, 341, 224, 3, [(16, 0), (16, 59), (16, 117)]),
+        ("uniform", 341, 256, 224, 3, [(0, 16), (59, 16), (117, 16)]),
+        ("dense_30fps", 224, 299, 224, 3, [(0, 0), (0, 38), (0, 75)]),
+        ("dense", 224, 224, 224, 3, [(0, 0)] * 3),
+        ("dense", 5, 4, 3, 1, [(1, 1)]),
+        # round(58.5) = 58, round(59.5) = 60
+        ("videomae", 256, 341, 224, 1, [(16, 58)]),
+        ("videomae", 256, 343, 224, 1, [(16, 60)]),
+        ("i3d", 256, 341, 224, 1, [(16, 58)]),
+        ("i3d", 256, 343, 224, 1, [(16, 60)]),
+        # ⌊1·75/2⌋, ⌊2·75/2⌋
+        ("videomae", 224, 299, 224, 3, [(0, 0), (0, 37), (0, 75)]),
+        ("videomae", 299, 224, 224, 3, [(0, 0), (37, 0), (75, 0)]),
+        ("mmaction", 256, 341, 224, 1, [(16, 58)]),
+        ("mmaction", 256, 343, 224, 1, [(16, 59)]),
+        # steps of ⌊75/2⌋ = 37: left, right, middle, and the last column is never seen
+        ("mmaction", 224, 299, 224, 3, [(0, 0), (0, 74), (0, 37)]),
+        ("swin", 299, 224, 224, 3, [(0, 0), (74, 0), (37, 0)]),
     ],
 )
-def test_fixed_crops(height, width, size, crops, expected):
-    assert sampling.test_crops(height, width, size, crops) == expected
+def test_fixed_crops(rule, height, width, size, crops, expected):
+    assert sampling.test_crops(rule, height, width, size, crops) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "height", "width", "short", "expected"),
+    [
+        # 340·224/256 = 297.5, 340·112/256 = 148.75
+        ("dense", 256, 340, 224, (224, 297)),
+        ("videomae", 340, 256, 224, (297, 224)),
+        ("mmaction", 256, 340, 224, (224, 298)),
+        ("swin", 340, 256, 112, (149, 112)),
+        ("i3d", 256, 340, 112, (112, 148)),
+        ("mmaction", 240, 320, 256, (256, 341)),
+    ],
+)
+def test_fixed_sizes(rule, height, width, short, expected):
+    assert sampling.test_size(rule, height, width, short) == expected
+
+
+def test_the_rules_of_the_parameters_are_those_that_exist():
+    assert get_args(params.Input.model_fields["sampling"].annotation) == sampling.RULES
 
 
 def test_random_crops_are_squares_of_the_asked_share():
@@ -113,9 +208,11 @@ def test_what_is_not_defined_is_refused():
         sampling.test_indices("sparse", 10, 25, 8, 4, 1)
     with pytest.raises(UserError, match="no sampling rule"):
         sampling.train_indices("sparse", 10, 25, 8, 4, generator(0))
+    with pytest.raises(UserError, match="no sampling rule"):
+        sampling.test_crops("sparse", 300, 300, 224, 1)
     with pytest.raises(UserError, match="needs each video's frame rate"):
         sampling.test_indices("dense_30fps", 10, 0.0, 8, 4, 1)
     with pytest.raises(UserError, match="a crop of 224 does not fit a picture of 200×300"):
-        sampling.test_crops(200, 300, 224, 1)
+        sampling.test_crops("dense", 200, 300, 224, 1)
     with pytest.raises(UserError, match="5 crops are not defined"):
-        sampling.test_crops(300, 300, 224, 5)
+        sampling.test_crops("dense", 300, 300, 224, 5)

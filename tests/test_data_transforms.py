@@ -48,15 +48,19 @@ def test_resize_keeps_constants_and_ramps_and_averages_stripes():
 
 def test_fixed_views_are_the_crops_of_the_resized_clip():
     clip = numbered(3, 24, 40)
-    views = transforms.test_views(clip, 16, 24, 3)
+    views = transforms.test_views(clip, "dense", 16, 24, 3)
     assert views.shape == (3, 3, 16, 16, 3)
     for view, left in zip(views, (0, 12, 24), strict=True):
         assert np.array_equal(view, clip[:, 4:20, left : left + 16])
-    assert transforms.test_views(clip, 12, 12, 3).shape == (3, 3, 12, 12, 3)
+    assert transforms.test_views(clip, "dense", 12, 12, 3).shape == (3, 3, 12, 12, 3)
     resized = transforms.resize(clip, 12, 20)
-    assert torch.equal(transforms.test_views(clip, 12, 12, 1)[0], resized[:, :, 4:16])
+    assert torch.equal(transforms.test_views(clip, "dense", 12, 12, 1)[0], resized[:, :, 4:16])
     # the long side of the official rule is rounded down: 25 · 16/24 = 16.67
-    assert transforms.test_views(numbered(1, 24, 25), 16, 16, 3).shape == (3, 1, 16, 16, 3)
+    assert transforms.test_views(numbered(1, 24, 25), "dense", 16, 16, 3).shape == (3, 1, 16, 16, 3)
+    # mmaction shows the middle last, and its left and right are ⌊25/2⌋ = 12 from it
+    views = transforms.test_views(numbered(3, 24, 41), "mmaction", 16, 24, 3)
+    for view, left in zip(views, (0, 24, 12), strict=True):
+        assert np.array_equal(view, numbered(3, 24, 41)[:, 4:20, left : left + 16])
 
 
 def test_random_views_are_one_square_for_all_frames():

@@ -1,14 +1,18 @@
 """Decoding gives the same bytes in one process and in two, and its table has a row for every video."""
 
+import re
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from project import ROOT
 
 from signal_perception import ingest, params, workers
 from signal_perception.data import catalog, clip_writer, synthetic
 from signal_perception.data.clips import ClipStore
+from signal_perception.errors import UserError
+from signal_perception.report import tables
 
 
 def _decode(found: catalog.Catalog, work: Path) -> dict[str, bytes]:
@@ -38,3 +42,39 @@ def test_one_process_and_two_write_the_same_bytes(tmp_path: Path, monkeypatch: p
     store = ClipStore(tmp_path / "one" / "test.zarr")
     assert store.classes == synthetic.CLASSES
     assert store.frames.tolist() == [12] * 8
+
+
+def test_missing_videos_count_as_bad_and_unlisted_ones_do_not(tmp_path: Path) -> None:
+    root = tmp_path / "raw"
+    synthetic.write(root, train_per_class=2, test_per_class=1, frames=12, size=32)
+    videos = sorted(root.rglob("*.mp4"))
+    gone = next(video for video in videos if video.name.startswith("train"))
+    gone.rename(root / "loose.mp4")
+    found = catalog.load("shapes", root, "folder", manifest="split.csv", split=1, test_share=0.0, seed=0)
+    assert found.unlisted == ("loose.mp4",)
+    settings = params.load(ROOT / "params.yaml").decode
+    units = ingest.shards(found, 5)
+    for unit in units:
+        ingest.make(unit, settings=settings, work=tmp_path)
+    ingest.verdicts(units, tmp_path, found.classes, found.unlisted).to_csv(tmp_path / "table.csv", index=False)
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert len(table) == len(videos) + 1
+    rows = table.set_index("id")
+    identity = gone.relative_to(root).as_posix()
+    assert rows.loc[identity, "verdict"] == "refused: no such file"
+    assert rows.loc["loose.mp4", ["split", "decoded", "seconds", "verdict"]].tolist() == ["-", 0, 0, "unlisted"]
+    fine = [row for row in table.to_dict("records") if row["verdict"] == "ok"]
+    assert all(row["seconds"] == round(row["decoded"] / row["fps"], 3) for row in fine)
+    assert all(re.fullmatch("[0-9a-f]{64}", row["frames_sha256"]) for row in fine)
+
+    ingest.refuse_too_many_bad(table, 1 / len(videos), tmp_path / "table.csv")  # the unlisted one is in neither number
+    with pytest.raises(UserError, match=f"1 of {len(videos)} videos .* the first is {identity} .refused: no such file"):
+        ingest.refuse_too_many_bad(table, 0.9 / len(videos), tmp_path / "table.csv")
+    shown = tables.decoding(table)
+    assert (shown.total, shown.refused, shown.splits) == (len(videos), 1, ("train", "test", "-"))
+    assert shown.counts["unlisted"] == (0, 0, 1)
+    assert [video["id"] for video in shown.others] == [identity]
+    strict = settings.model_copy(update={"on_bad": "fail"})
+    with pytest.raises(UserError, match=f"{identity} was refused: no such file, and decode.on_bad is fail"):
+        for unit in units:
+            ingest.make(unit, settings=strict, work=tmp_path)

@@ -44,6 +44,7 @@ MISTAKES = {
     "noise.grids.figure3.sigma": ([-0.1], "noise.grids.figure3.sigma[0] is -0.1"),
     "models.timesformer_divided.tiny.recipe.lr": ("0.1", "models.timesformer_divided.tiny.recipe.lr is '0.1'"),
     "models.timesformer_divided.tiny.recipe.epochs": (1.5, "models.timesformer_divided.tiny.recipe.epochs is 1.5"),
+    "models.swin.base.input.resize": (200, "models.swin.base.input.resize is 200, smaller than the crop of 224"),
     "datasets.hmdb51.source.split": (4, "datasets.hmdb51.source.split is 4"),
     "study.models": (
         ["resnet"],

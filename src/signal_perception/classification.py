@@ -34,7 +34,13 @@ def classify(
             sampling.sampling, len(decoded.frames), decoded.fps, sampling.frames, sampling.stride, params.views.clips
         )
         views = [
-            test_views(decoded.frames[clip], sampling.size, params.decode.short_side, params.views.crops)
+            test_views(
+                decoded.frames[clip],
+                sampling.sampling,
+                sampling.size,
+                sampling.resize or sampling.size,
+                params.views.crops,
+            )
             for clip in indices
         ]
         scores = fuse(scorer.logits(torch.cat(views))[None], sampling.fusion)[0]

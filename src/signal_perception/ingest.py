@@ -17,6 +17,7 @@ from signal_perception.params import Decode, Params, SyntheticSource
 from signal_perception.scratch import whole
 
 REFUSED = "refused"
+UNLISTED = "unlisted"
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,14 @@ def make(shard: Shard, *, settings: Decode, work: Path) -> None:
                 "promised": decoded.promised,
                 "decoded": len(decoded.frames),
                 "fps": decoded.fps,
+                "seconds": decoded.seconds,
                 "width": decoded.width,
                 "height": decoded.height,
                 "codec": decoded.codec,
                 "decoder": decoded.decoder,
                 "verdict": decoded.verdict,
                 "sha256": decoded.sha256,
+                "frames_sha256": decoded.frames_sha256,
             }
         )
         if not decoded.verdict.startswith(REFUSED):
@@ -93,16 +96,19 @@ def make(shard: Shard, *, settings: Decode, work: Path) -> None:
     whole(shard.rows(work), lambda path: path.write_text(json.dumps(rows), encoding="utf-8"))
 
 
-def verdicts(units: Sequence[Shard], work: Path, classes: Sequence[str]) -> pd.DataFrame:
-    """The table of all videos, in catalogue order, with class names for labels."""
+def verdicts(units: Sequence[Shard], work: Path, classes: Sequence[str], unlisted: Sequence[str] = ()) -> pd.DataFrame:
+    """The table of all videos, in catalogue order, with class names for labels; then those on disk that no list mentions, not decoded."""
     rows = [row for unit in units for row in json.loads(unit.rows(work).read_text(encoding="utf-8"))]
     table = pd.DataFrame(rows)
     table["label"] = [classes[label] for label in table["label"]]
-    return table
+    nothing = {column: "" if isinstance(value, str) else 0 for column, value in rows[0].items()}
+    others = [nothing | {"id": video, "label": "-", "split": "-", "verdict": UNLISTED} for video in unlisted]
+    return pd.DataFrame([*table.to_dict("records"), *others]) if others else table
 
 
 def refuse_too_many_bad(table: pd.DataFrame, max_bad: float, path: Path) -> None:
-    """UserError where more videos are bad than decode.max_bad allows, or where a class of a split has none left."""
+    """UserError where more listed videos are bad than decode.max_bad allows, or where a class of a split has none left."""
+    table = table.loc[table["verdict"] != UNLISTED, :]
     bad = table[table["verdict"].str.startswith(REFUSED)]
     if len(bad) > max_bad * len(table):
         first = bad.iloc[0]

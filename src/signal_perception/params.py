@@ -75,10 +75,19 @@ class Input(_Checked):
     frames: Whole
     stride: Whole
     size: Annotated[int, Field(ge=8)]
+    resize: Whole | None
     mean: Three
     std: Three
-    sampling: Literal["dense", "dense_30fps", "uniform"]
+    sampling: Literal["dense", "dense_30fps", "uniform", "videomae", "mmaction", "swin", "i3d"]
     fusion: Literal["logits", "probabilities"]
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> "Input":
+        if self.resize is not None and self.resize < self.size:
+            raise ValueError(
+                f"resize is {self.resize}, smaller than the crop of {self.size}: enlarge it or set it to null"
+            )
+        return self
 
 
 class Recipe(_Checked):
@@ -234,7 +243,7 @@ def _sentence(error: ValidationError, content: object) -> str:
         case "missing":
             return f"{name} is missing{more}"
         case "value_error":
-            return str(fault["msg"]).removeprefix("Value error, ")
+            return f"{name}.".removeprefix(".") + str(fault["msg"]).removeprefix("Value error, ")
     text = str(fault["msg"])
     return f"{name} is {fault['input']!r}, but {text[0].lower()}{text[1:]}{more}"
 

@@ -32,6 +32,7 @@ def test_clips(
         frames=entry.input.frames,
         stride=entry.input.stride,
         size=entry.input.size,
+        resize=entry.input.resize,
         clips=clips,
         crops=crops,
         control=control,

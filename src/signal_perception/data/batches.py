@@ -59,7 +59,7 @@ class TestClips(Dataset):
 
     Parameters
     ----------
-    rule, frames, stride, clips: which frames, see `sampling`.
+    rule, frames, stride, clips: which frames and, by the rule, whose crops, see `sampling`.
     size: side of the crops. resize: short side before cropping (None: `size`). crops: 1 or 3, see `sampling.test_crops`.
     control: what is done to the order of the frames of every clip, see `transforms.control_order`; one shuffle per video.
     """
@@ -94,7 +94,7 @@ class TestClips(Dataset):
         rng = generator(self.seed, "control", self.store.ids[video])
         indices = indices[:, transforms.control_order(self.control, self.frames, rng)]
         pictures = self.store.read(video, indices.ravel())
-        views = transforms.test_views(pictures, self.size, self.resize, self.crops)  # crops (clips t) s s c
+        views = transforms.test_views(pictures, self.rule, self.size, self.resize, self.crops)  # crops (clips t) s s c
         views = views.unflatten(1, indices.shape).transpose(0, 1).flatten(0, 1)  # (clips crops) t s s c
         return views, int(self.store.labels[video])
 

@@ -1,6 +1,6 @@
 """Which frames make a clip and which part of the picture is looked at: the official rules, as pure functions of NumPy integers.
 
-Rules (`frames` = frames of a clip, `stride` = nominal distance in source frames, N = frames of the video):
+Rules (`frames` = frames of a clip, `stride` = nominal distance in source frames, N = frames of the video). Each has its authors' crops:
 
 dense           UniFormer V1 (kinetics.py, USE_OFFSET_SAMPLING): a window of frames·stride source frames; test windows lie evenly from the
                 first to the last possible start ⌊delta/(clips−1)⌋ apart, a single one in the middle, delta = max(N − window, 0).
@@ -8,18 +8,40 @@ dense_30fps     TimeSformer (decoder.py): the same with the window scaled by fps
                 video's rate; test windows start at delta·clip/clips, so a single one at the START of the video.
 uniform         UniFormer V2 (kinetics_sparse.py): one frame from each of `frames` equal segments of the whole video: a random one in
                 training; in testing the middle one, or, of several clips, one at (clip+1)/(clips+1) of the segment. No stride.
+videomae        VideoMAE V1 and V2 (kinetics.py): testing reads every stride-th frame of the whole video, L of them, and starts at
+                ⌊clip·max((L − frames)/(clips−1), 0)⌋; the authors' formula divides by zero for one clip, which here lies in the middle.
+                Training: linspace(start, start + window, frames), cut down to integers, 0 ≤ start < N − window; a video no longer than
+                a window gives ⌊N/stride⌋ frames from linspace(0, N). Either way what is missing is the last of these frames repeated.
+mmaction        mmaction2 1.x (SampleFrames): frames exactly one stride apart. Test clips start at round(clip·room/(clips−1)), a single
+                one at ⌊room/2⌋, room = max(N − (frames−1)·stride − 1, 0); training clips at 0 … N − frames·stride.
+swin            Video Swin (mmaction 0.x, SampleFrames): as mmaction; but test clips start in the middle of `clips` equal shares of the
+                N − frames·stride + 1 possible starts.
+i3d             I3D of DeepMind and pytorch-i3d, whose stride is 1 and which test on the whole video: clips as in mmaction.
 
 Within a dense window the indices are linspace(start, start + window − 1, frames), cut down to integers: neighbours are
-(window−1)/(frames−1) source frames apart, a little more than `stride`. Beyond the end of a short video its last frame is repeated.
+(window−1)/(frames−1) source frames apart, a little more than `stride`. Beyond the end of a short video its last frame is repeated;
+mmaction, swin and i3d begin the video again instead (indices modulo N).
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from signal_perception.errors import UserError
 
-RULES = ("dense", "dense_30fps", "uniform")
+# rule → whose crops go with it
+_CROPS = {
+    "dense": "slowfast",
+    "dense_30fps": "slowfast",
+    "uniform": "slowfast",
+    "videomae": "videomae",
+    "mmaction": "mmaction",
+    "swin": "mmaction",
+    "i3d": "videomae",
+}
+RULES = tuple(_CROPS)
+_LOOPED = ("mmaction", "swin", "i3d")
 
 
 def train_indices(rule: str, total: int, fps: float, frames: int, stride: int, rng: np.random.Generator) -> np.ndarray:
@@ -27,6 +49,11 @@ def train_indices(rule: str, total: int, fps: float, frames: int, stride: int, r
     if rule == "uniform":
         edges = _segment_starts(total, frames, frames + 1)
         return np.minimum(rng.integers(edges[:-1], edges[1:], endpoint=True), total - 1)
+    if rule in _LOOPED:
+        start = int(rng.integers(max(total - frames * stride, 0), endpoint=True))
+        return _looped([start], frames, stride, total)[0]
+    if rule == "videomae":
+        return _videomae(total, frames, stride, rng)
     window = _window(rule, fps, frames, stride)
     return _spread(rng.uniform(0, max(total - window, 0)), window, frames, total)
 
@@ -37,6 +64,14 @@ def test_indices(rule: str, total: int, fps: float, frames: int, stride: int, cl
         segment = (total - 1) / frames
         offsets = np.array([int(segment / (clips + 1) * (clip + 1)) for clip in range(clips)])
         return np.minimum(_segment_starts(total, frames, frames) + offsets[:, None], total - 1)
+    if rule in _LOOPED:
+        return _looped(_looped_starts(rule, total, frames, stride, clips), frames, stride, total)
+    if rule == "videomae":
+        read = np.arange(0, total, stride)
+        read = np.pad(read, (0, max(frames - len(read), 0)), mode="edge")
+        room = len(read) - frames
+        starts = [room // 2] if clips == 1 else [int(clip * (room / (clips - 1))) for clip in range(clips)]
+        return np.stack([read[start : start + frames] for start in starts])
     window = _window(rule, fps, frames, stride)
     delta = max(total - window, 0)
     if rule == "dense_30fps":
@@ -46,20 +81,37 @@ def test_indices(rule: str, total: int, fps: float, frames: int, stride: int, cl
     return np.stack([_spread(start, window, frames, total) for start in starts])
 
 
-def test_crops(height: int, width: int, size: int, crops: int) -> list[tuple[int, int]]:
-    """(top, left) of the square test crops: 1 = the centre; 3 = start, centre and end of the longer side (slowfast's uniform_crop)."""
+def test_size(rule: str, height: int, width: int, short: int) -> tuple[int, int]:
+    """(height, width) of a picture whose short side becomes `short`: the long one rounded (mmaction) or cut down (others)."""
+    if _family(rule) == "mmaction":
+        factor = short / min(height, width)
+        return int(height * factor + 0.5), int(width * factor + 0.5)
+    return height * short // min(height, width), width * short // min(height, width)
+
+
+def test_crops(rule: str, height: int, width: int, size: int, crops: int) -> list[tuple[int, int]]:
+    """(top, left) of the square test crops: 1 = the centre; 3 = along the longer side, centred across it.
+
+    With d = side − size: slowfast's uniform_crop takes 0, ⌈d/2⌉, d, and ⌈d/2⌉ for the centre; VideoMAE 0, ⌊d/2⌋, d, and d/2 rounded to
+    even for the centre, as pytorch-i3d does; mmaction's ThreeCrop, in this order, 0, 2·⌊d/2⌋, ⌊d/2⌋, and ⌊d/2⌋ for the centre. Where
+    authors cut three crops from pictures as high as the crop only, taller ones are cut in the middle of their height.
+    """
     if size > min(height, width):
         raise UserError(
             f"a crop of {size} does not fit a picture of {height}×{width}: resize its short side to at least {size}"
         )
-    top, left = math.ceil((height - size) / 2), math.ceil((width - size) / 2)
+    along = max(height, width) - size
+    centre, offsets = {
+        "slowfast": (lambda room: math.ceil(room / 2), (0, math.ceil(along / 2), along)),
+        "videomae": (lambda room: round(room / 2), (0, along // 2, along)),
+        "mmaction": (lambda room: room // 2, (0, along // 2 * 2, along // 2)),
+    }[_family(rule)]
+    top, left = centre(height - size), centre(width - size)
     if crops == 1:
         return [(top, left)]
     if crops != 3:
         raise UserError(f"{crops} crops are not defined: there are 1 (centre) and 3 (along the longer side)")
-    if height > width:
-        return [(0, left), (top, left), (height - size, left)]
-    return [(top, 0), (top, left), (top, width - size)]
+    return [(offset, left) if height > width else (top, offset) for offset in offsets]
 
 
 def train_crop(height: int, width: int, scale: tuple[float, float], rng: np.random.Generator) -> tuple[int, int, int]:
@@ -79,7 +131,45 @@ def _window(rule: str, fps: float, frames: int, stride: int) -> float:
         if fps <= 0:
             raise UserError("sampling dense_30fps needs each video's frame rate and one has none: use the rule dense")
         return max(frames * stride * fps / 30, 1.0)
-    raise UserError(f"no sampling rule {rule!r}: there are {', '.join(RULES)}")
+    raise _unknown(rule)
+
+
+def _family(rule: str) -> str:
+    """Whose crops go with a rule."""
+    if rule not in _CROPS:
+        raise _unknown(rule)
+    return _CROPS[rule]
+
+
+def _unknown(rule: str) -> UserError:
+    return UserError(f"no sampling rule {rule!r}: there are {', '.join(RULES)}")
+
+
+def _looped_starts(rule: str, total: int, frames: int, stride: int, clips: int) -> np.ndarray:
+    """First frames of the test clips of mmaction, swin and i3d: int64 (clips,)."""
+    if rule == "swin":
+        share = max(total - frames * stride + 1, 0) / clips
+        return (np.arange(clips) * share + share / 2).astype(np.int64)
+    room = max(total - (frames - 1) * stride - 1, 0)
+    if clips == 1:
+        return np.array([room // 2])
+    return np.rint(np.arange(clips) * (room / (clips - 1))).astype(np.int64)
+
+
+def _looped(starts: Sequence[int] | np.ndarray, frames: int, stride: int, total: int) -> np.ndarray:
+    """`frames` indices exactly one stride apart from each start, beginning the video again at its end: int64 (starts, frames)."""
+    return (np.asarray(starts)[:, None] + np.arange(frames) * stride) % total
+
+
+def _videomae(total: int, frames: int, stride: int, rng: np.random.Generator) -> np.ndarray:
+    """Frame indices of VideoMAE's random training clip, its places between frames cut down to integers: int64 (frames,)."""
+    window = frames * stride
+    if total > window:
+        start = rng.integers(total - window)
+        return np.minimum(np.linspace(start, start + window, frames), start + window - 1).astype(np.int64)
+    places = np.linspace(0, total, total // stride)
+    places = np.append(places, np.full(frames - len(places), total))
+    return np.minimum(places, total - 1).astype(np.int64)
 
 
 def _spread(start: float, window: float, frames: int, total: int) -> np.ndarray:

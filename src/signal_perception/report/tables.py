@@ -12,6 +12,7 @@ from signal_perception.report import poster, style
 from signal_perception.report.noise_figures import panel_title
 
 _REFUSED = "refused"
+_UNLISTED = "unlisted"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class NoiseRow:
 
 @dataclass(frozen=True)
 class Decoding:
-    """Verdicts of one data set's decoding: counts by verdict and split, and every video that was not simply right."""
+    """Verdicts of one data set's decoding: counts by verdict and split, and every listed video that was not simply right."""
 
     splits: tuple[str, ...]
     counts: Mapping[str, tuple[int, ...]]
@@ -121,16 +122,17 @@ def noise_rows(table: pd.DataFrame) -> list[NoiseRow]:
 
 
 def decoding(table: pd.DataFrame) -> Decoding:
-    """The verdicts of a data set; a video is dropped where the verdict begins with "refused"."""
+    """The verdicts of a data set; a video is dropped where the verdict begins with "refused", and "unlisted" ones are counted only."""
     splits = tuple(sorted(table["split"].unique(), reverse=True))
     kind = table["verdict"].where(~table["verdict"].str.startswith(_REFUSED), _REFUSED)
     verdicts = sorted(kind.unique(), key=lambda verdict: (verdict != "ok", verdict))
     counts = {v: tuple(int(((kind == v) & (table["split"] == s)).sum()) for s in splits) for v in verdicts}
+    total = sum(sum(numbers) for verdict, numbers in counts.items() if verdict != _UNLISTED)
     columns = ["id", "label", "split", "promised", "decoded", "codec", "decoder", "verdict"]
-    odd = table.loc[table["verdict"] != "ok", columns].astype(object)
+    odd = table.loc[~table["verdict"].isin(["ok", _UNLISTED]), columns].astype(object)
     rows = [dict(zip(columns, row)) for row in odd.where(odd.notna(), "–").itertuples(index=False)]
     others = tuple(sorted(rows, key=lambda row: (not row["verdict"].startswith(_REFUSED), row["verdict"], row["id"])))
-    return Decoding(splits, counts, len(table), int((kind == _REFUSED).sum()), others)
+    return Decoding(splits, counts, total, sum(counts.get(_REFUSED, ())), others)
 
 
 def _accuracy_row(dataset: str, model: str, metrics: dict) -> AccuracyRow:

@@ -1,0 +1,235 @@
+"""The decode stage and the clip store against bare loops over the same videos, in one run on one core.
+
+The videos are some of the reference data's gestures (640×480) and its clips of HMDB51 and UCF101 (240 lines) where they exist, else
+synthetic scenes of 320×240 pixels. Every ratio is the median over rounds in which both sides take turns; files are in the system's cache
+for both, decord and torch have one thread each, and what decord decodes on the fly is not resized before it is cropped.
+"""
+
+import io
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import decord
+import numpy as np
+import torch
+import zarr
+from PIL import Image
+
+from benchmarks.look_alike import encode, shared
+from signal_perception import ingest, params
+from signal_perception.data import batches, catalog, synthetic
+from signal_perception.data.clip_writer import finish, shard_rows
+from signal_perception.data.clips import ClipStore, shard_path
+
+_FRAMES = 16
+_BATCH = 8
+_AREA = 256 * 341  # pixels of the frame that sizes are given for
+
+
+def measure(videos: int = 16, rounds: int = 3) -> Iterator[str]:
+    """Lines: stage against a bare loop, spread reading and loading against decoding in order, bytes of a stored frame."""
+    with tempfile.TemporaryDirectory() as folder, _one_core():
+        for name, paths in _groups(Path(folder) / "raw", videos):
+            root = Path(folder) / name
+            yield f"decoding: {len(paths)} {name} videos, one core, medians of {rounds} rounds"
+            yield _stage(root, paths, rounds)
+            store = _stored(root / "store", paths)
+            yield from _spread(store, paths, rounds)
+            yield from _loading(store, paths, rounds)
+        yield from _sizes(Path(folder) / "sizes", paths)
+
+
+@cache
+def _settings() -> params.Decode:
+    return params.load(Path(__file__).resolve().parents[1] / "params.yaml").decode
+
+
+def _stage(root: Path, paths: list[Path], rounds: int) -> str:
+    store = _stored(root / "once", paths)  # warms both up, too
+    bare = _bare(paths)
+    for number, frames in enumerate(bare):
+        kept = store.read(number, range(int(store.frames[number])))
+        if not all(np.array_equal(_picture(frame), stored) for frame, stored in zip(frames, kept)):
+            raise AssertionError(f"{paths[number]}: the bare loop does not do the work of the stage")
+    count = int(store.frames.sum())
+    bare_count = sum(len(frames) for frames in bare)
+    stage_rates, bare_rates = [], []
+    for _ in range(rounds):
+        stage_rates.append(count / _seconds(lambda: _make(root / "again", paths)))
+        bare_rates.append(bare_count / _seconds(lambda: _bare(paths)))
+    ratio = statistics.median(one / other for one, other in zip(stage_rates, bare_rates))
+    return (
+        f"decode stage {statistics.median(stage_rates):.0f} frames/s, bare loop {statistics.median(bare_rates):.0f} frames/s, "
+        f"ratio {ratio:.2f} (wanted ≥ 0.8)"
+    )
+
+
+def _bare(paths: list[Path]) -> list[list[bytes]]:
+    """The frames of each video as JPEG: the same decoding in order, resizing and encoding as in the stage, and nothing else."""
+    return [[_jpeg(frame) for frame in _in_order(path, _settings().max_frames)] for path in paths]
+
+
+def _jpeg(frame: np.ndarray) -> bytes:
+    picture = Image.fromarray(frame)
+    short = min(picture.size)
+    if short > _settings().short_side:
+        width, height = (round(side * _settings().short_side / short) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_settings().quality, subsampling="4:4:4")
+    return buffer.getvalue()
+
+
+def _picture(content: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture)
+
+
+def _in_order(path: Path, count: int) -> Iterator[np.ndarray]:
+    """The first `count` frames as decord has them, decoded strictly forwards: uint8 (h w c)."""
+    reader = decord.VideoReader(str(path), num_threads=1)
+    for _ in range(min(count, len(reader))):
+        yield reader.next().asnumpy()
+
+
+class _Files(ClipStore):
+    """The same videos as in a clip store, decoded from their files whenever they are read, up to the last frame that is wanted."""
+
+    def __init__(self, store: Path, files: list[Path]):
+        super().__init__(store)
+        self._files = files
+
+    def read(self, video: int, indices) -> np.ndarray:
+        wanted = np.asarray(indices)
+        needed = set(wanted.tolist())
+        frames = {}
+        for number, frame in enumerate(_in_order(self._files[video], max(needed) + 1)):
+            if number in needed:
+                frames[number] = frame
+        return np.stack([frames[number] for number in wanted.tolist()])
+
+
+def _spread(store: ClipStore, paths: list[Path], rounds: int) -> Iterator[str]:
+    wanted = [np.linspace(0, count - 1, _FRAMES).astype(int) for count in store.frames]
+
+    def read(opened: ClipStore) -> float:
+        return _seconds(lambda: [opened.read(number, indices) for number, indices in enumerate(wanted)])
+
+    for kind, opened in _stores(store.path):
+        ratios = [read(_Files(store.path, paths)) / read(opened()) for _ in range(rounds)]
+        yield (
+            f"{_FRAMES} spread of {int(np.median(store.frames))} frames: {kind} {statistics.median(ratios):.1f} × faster "
+            "than decoding in order (wanted ≥ 4)"
+        )
+
+
+def _loading(store: ClipStore, paths: list[Path], rounds: int) -> Iterator[str]:
+    def epoch(opened: ClipStore, number: int) -> float:
+        clips = batches.TrainClips(opened, rule="dense", frames=_FRAMES, stride=4, size=112)
+        clips.set_epoch(number)
+        return len(opened) / _seconds(lambda: sum(len(labels) for _, labels in batches.loader(clips, _BATCH)))
+
+    for kind, opened in _stores(store.path):
+        pairs = [(epoch(opened(), number), epoch(_Files(store.path, paths), number)) for number in range(rounds)]
+        ours, theirs = (statistics.median(column) for column in zip(*pairs))
+        yield (
+            f"clips of {_FRAMES} frames at 112², batches of {_BATCH}: {kind} {ours:.1f} clips/s, decord on the fly {theirs:.1f} clips/s, "
+            f"ratio {statistics.median(one / other for one, other in pairs):.1f} (wanted ≥ 3)"
+        )
+
+
+def _stores(path: Path) -> list[tuple[str, Callable[[], ClipStore]]]:
+    """Freshly opened stores: one that reads files each time, as large data sets do, and one that keeps shards in memory."""
+
+    def from_files() -> ClipStore:
+        store = ClipStore(path)
+        store._room = 0
+        return store
+
+    return [("store (files)", from_files), ("store (memory)", lambda: ClipStore(path))]
+
+
+def _sizes(root: Path, paths: list[Path]) -> Iterator[str]:
+    """Bytes of stored frames: of the reference data's single clips where they exist, else of the videos of the other measurements."""
+    singles = shared() / "data/singles"
+    found = sorted(path for path in singles.rglob("*") if path.suffix in catalog.SUFFIXES) or paths
+    _make(root, found)
+    store = ingest.store(root, "train")
+    ends = np.asarray(zarr.open_array(shard_path(store, 0) / "ends", mode="r"))
+    means, scaled, largest = [], [], 0.0
+    for row in shard_rows(store, 0) or []:
+        sizes = np.diff(ends, prepend=0)[row.first : row.first + row.frames] / 1000
+        scaled.append(sizes.mean() * _AREA / (row.height * row.width))
+        if min(row.height, row.width) == _settings().short_side:
+            means.append(sizes.mean())
+            largest = max(largest, sizes.max())
+    if means:
+        yield (
+            f"stored frame of short side {_settings().short_side}: {np.mean(means):.1f} KB, mean of {len(means)} videos; "
+            f"{max(means):.1f} KB in the largest video, {largest:.1f} KB the largest frame (wanted ≤ 20 KB)"
+        )
+    yield (
+        f"stored frame per 256×341 pixels, whatever its size: {np.mean(scaled):.1f} KB, mean of {len(scaled)} videos; "
+        f"{max(scaled):.1f} KB in the largest video"
+    )
+
+
+def _groups(raw: Path, count: int) -> Iterator[tuple[str, list[Path]]]:
+    """Names and files of the sets of videos, at most `count` in each; synthetic ones are written to `raw` where there are no real ones."""
+    data = shared() / "data"
+    gestures = sorted((data / "gestures").glob("*/*.avi"))
+    official = sorted(path for name in ("hmdb51", "ucf101") for path in (data / "singles" / name).glob("*/*.avi"))
+    if gestures:
+        yield "gesture", gestures[:: max(1, len(gestures) // count)][:count]
+    if official:
+        yield "HMDB51 and UCF101", official[:count]
+    if not gestures and not official:
+        raw.mkdir(parents=True)
+        paths = [raw / f"{number}.avi" for number in range(count)]
+        for number, path in enumerate(paths):
+            label = synthetic.CLASSES[number % len(synthetic.CLASSES)]
+            encode(path, synthetic.render(label, number, "train", frames=80, size=320)[:, 40:-40])
+        yield "synthetic", paths
+
+
+def _make(work: Path, paths: list[Path]) -> None:
+    """What the decode stage does with these videos as one shard."""
+    shutil.rmtree(work, ignore_errors=True)
+    found = tuple(catalog.Video(f"{i:05d}", path, 0, "train", str(i)) for i, path in enumerate(paths))
+    ingest.make(ingest.Shard("train", 0, found), settings=_settings(), work=work)
+
+
+def _stored(work: Path, paths: list[Path]) -> ClipStore:
+    """A finished store of the videos, in their order."""
+    _make(work, paths)
+    store = ingest.store(work, "train")
+    finish(store, ["any"], shard_rows(store, 0) or [])
+    return ClipStore(store)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+class _one_core:
+    """One core (where the system lets a process choose) and one torch thread inside the context; threads made inside share it."""
+
+    def __enter__(self) -> None:
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        if hasattr(os, "sched_setaffinity"):
+            self._cores = os.sched_getaffinity(0)
+            os.sched_setaffinity(0, {max(self._cores)})
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self._threads)
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, self._cores)
