@@ -1,18 +1,20 @@
-"""Run every benchmark: `make bench`, or only some: `python -m benchmarks forward_passes`."""
+"""Run every benchmark: `make bench`, or only some: `python -m benchmarks decoding forward_passes`."""
 
 import sys
 from collections.abc import Iterator
+from itertools import chain
 
-from benchmarks import forward_passes, store_reads
+from benchmarks import decoding, forward_passes, loading
 
 
 def lines() -> Iterator[str]:
-    chosen = sys.argv[1:] or ["store_reads", "forward_passes"]
-    if "store_reads" in chosen:
-        yield store_reads.measure()
-    if "forward_passes" in chosen:
-        yield from forward_passes.rates()
-        yield from forward_passes.peers()
+    parts = {
+        "decoding": decoding.measure,
+        "loading": loading.measure,
+        "forward_passes": lambda: chain(forward_passes.rates(), forward_passes.peers()),
+    }
+    for name in sys.argv[1:] or parts:
+        yield from parts[name]()
 
 
 for line in lines():
