@@ -10,7 +10,10 @@ from test_models_contract import CLASSES, NETWORKS, build, clips, each_model, on
 
 from signal_perception import models
 from signal_perception.errors import UserError
-from signal_perception.models import checkpoints
+from signal_perception.models import checkpoints  # before timm, which needs torchvision
+
+# isort: split
+from timm.optim._param_groups import param_groups_layer_decay
 
 __all__ = ["one_thread"]  # a fixture: used by being here
 
@@ -125,3 +128,29 @@ def test_a_network_number_of_the_wrong_type_is_refused_by_name(name: str) -> Non
         for wrong in ("many", None, [1, "2", 3], 1 if isinstance(value, bool) else True):
             with pytest.raises(UserError, match=rf"network number '{key}' of {name} is "):
                 models.build(name, CLASSES, {key: wrong})
+
+
+@each_model
+def test_layer_wise_rates_rise_with_the_depth(name: str) -> None:
+    """Fine-tuning with layer decay: every parameter in one group, the stem slowest, later blocks quicker, the head at the full rate."""
+    model = build(name)
+    groups = param_groups_layer_decay(model, weight_decay=0.1, no_weight_decay_list=no_decay(model), layer_decay=0.5)
+    scale = {id(parameter): group["lr_scale"] for group in groups for parameter in group["params"]}
+    decay = {id(parameter): group["weight_decay"] for group in groups for parameter in group["params"]}
+    parameters = dict(model.named_parameters())
+    assert len(scale) == sum(len(group["params"]) for group in groups) == len(parameters)
+    by_block: dict[int, set[float]] = {}
+    for piece in models.weights(name, model):
+        by_block.setdefault(piece.block, set()).add(scale[id(parameters[piece.parameter])])
+    assert all(len(scales) == 1 for scales in by_block.values())
+    rates = [scales.pop() for _, scales in sorted(by_block.items())]
+    assert rates == sorted(set(rates))
+    head = [value for key, value in parameters.items() if key.startswith(f"{model.classifier}.")]
+    assert all(scale[id(value)] == 1.0 for value in head)
+    assert min(scale.values()) < rates[0]
+    assert all(decay[id(parameters[key])] == 0 for key in no_decay(model) & set(parameters))
+
+
+def no_decay(model: torch.nn.Module) -> set[str]:
+    """Parameters that the model wants left out of weight decay; empty where it names none."""
+    return model.no_weight_decay() if hasattr(model, "no_weight_decay") else set()

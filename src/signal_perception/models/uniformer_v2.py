@@ -231,8 +231,8 @@ class UniFormerV2(nn.Module):
     def group_matcher(self, coarse: bool = False) -> dict[str, object]:
         """Which parameters form one layer, for timm's layer-wise learning rates."""
         video = [(rf"^video\.{j}\.", (i,)) for j, i in enumerate(self.global_blocks)]
-        last = (r"^(norm|video_token|balance)", (99999,))
-        stem = r"^(class_embedding|positional_embedding|conv1|ln_pre)"
+        last = (r"^(?:norm|video_token|balance)", (99999,))
+        stem = r"^(?:class_embedding|positional_embedding|conv1|ln_pre)"
         return {"stem": stem, "blocks": [(r"^blocks\.(\d+)", None), *video, last]}
 
     def forward(self, clip: torch.Tensor) -> torch.Tensor:

@@ -74,7 +74,7 @@ class TimeSformer(nn.Module):
     def group_matcher(self, coarse: bool = False) -> dict[str, object]:
         """Which parameters form one layer, for timm's layer-wise learning rates."""
         return {
-            "stem": r"^(cls_token|pos_embed|time_embed|patch_embed)",
+            "stem": r"^(?:cls_token|pos_embed|time_embed|patch_embed)",
             "blocks": [(r"^blocks\.(\d+)", None), (r"^norm", (99999,))],
         }
 

@@ -91,7 +91,10 @@ class VideoMAE(nn.Module):
 
     def group_matcher(self, coarse: bool = False) -> dict[str, object]:
         """Which parameters form one layer, for timm's layer-wise learning rates."""
-        return {"stem": r"^(pos_embed|patch_embed)", "blocks": [(r"^blocks\.(\d+)", None), (r"^(fc_)?norm", (99999,))]}
+        return {
+            "stem": r"^(?:pos_embed|patch_embed)",
+            "blocks": [(r"^blocks\.(\d+)", None), (r"^(?:fc_)?norm", (99999,))],
+        }
 
     def forward(self, clip: torch.Tensor) -> torch.Tensor:
         return fold(self.segments(), clip)
