@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_models_contract import CLASSES, NETWORKS, build, clips, each_model, one_thread, same, shared_model, states
+from test_models_contract import (
+    CLASSES,
+    NETWORKS,
+    build,
+    clips,
+    described,
+    each_model,
+    each_size,
+    one_thread,
+    same,
+    shared_model,
+    states,
+)
 
 from signal_perception import models
 from signal_perception.errors import UserError
@@ -64,11 +76,12 @@ def test_weights_name_parts_of_matrices_that_do_not_overlap(name: str) -> None:
 
 
 @each_model
-def test_saved_and_loaded_gives_the_same_logits(name: str, tmp_path: Path) -> None:
-    model, clip = shared_model(name), clips(name)
+@each_size
+def test_saved_and_loaded_gives_the_same_logits(name: str, size: str, tmp_path: Path) -> None:
+    model, clip = shared_model(name, size), clips(name, size)
     checkpoints.save(model, tmp_path / "one.safetensors")
     torch.manual_seed(7)
-    other = models.build(name, CLASSES, NETWORKS[name][0]).eval()
+    other = models.build(name, CLASSES, described(name, size)[0]).eval()
     with torch.inference_mode():
         assert not torch.equal(other(clip), model(clip))
         assert models.load(name, other, tmp_path / "one.safetensors") == []
