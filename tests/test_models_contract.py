@@ -350,6 +350,8 @@ def test_segments_are_the_forward_pass_and_can_start_anywhere(name: str, size: s
         steps = models.segments(name, model)
         assert torch.equal(fold(steps, clip), logits)
         for cut, state in enumerate(states(name, model, clip)):
+            if size == "base" and cut % 5:  # each goes through half of the network on average
+                continue
             for _ in range(2):  # a kept state serves many times, so nothing may be changed in place
                 assert torch.equal(fold(steps[cut:], state), logits), steps[cut].name
     assert len({step.name for step in steps}) == len(steps)
