@@ -404,6 +404,7 @@ def test_the_networks_of_the_study_take_its_clips(name: str, size: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's own, on the way to its compiler
 @each_model
 def test_a_compiled_forward_pass_gives_the_same_logits(name: str) -> None:
     model, clip = build(name), clips(name)
