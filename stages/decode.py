@@ -1,9 +1,8 @@
 """Stage decode: decode every video of a data set once, in order, into one clip store per split, with a verdict for each video."""
 
-from functools import partial
 from pathlib import Path
 
-from signal_perception import ingest, params, paths, stage, workers
+from signal_perception import ingest, params, paths, stage
 from signal_perception.closure import code_hash
 from signal_perception.data import clip_writer
 from signal_perception.scratch import Scratch, whole
@@ -21,8 +20,9 @@ def main(dataset: str) -> None:
     )
     units = ingest.shards(catalog, settings.decode.shard)
     left = [unit for unit in units if not unit.rows(scratch.path).is_file()]
-    work = partial(ingest.make, settings=settings.decode, work=scratch.path)
-    workers.run(left, work, label=f"decode {dataset}", unit="shard", done=len(units) - len(left))
+    ingest.make_all(
+        left, settings=settings.decode, work=scratch.path, label=f"decode {dataset}", done=len(units) - len(left)
+    )
     table = ingest.verdicts(units, scratch.path, catalog.classes, catalog.unlisted)
     whole(table_path, lambda path: table.to_csv(path, index=False))
     ingest.refuse_too_many_bad(table, settings.decode.max_bad, table_path)

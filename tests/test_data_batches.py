@@ -12,17 +12,18 @@ from signal_perception.data.catalog import Video
 from signal_perception.data.clip_writer import finish, write_shard
 from signal_perception.data.clips import ClipStore
 from signal_perception.data.decode import Decoded
+from signal_perception.data.pictures import encoder
 
 
 def make_store(path: Path, numbers: range) -> ClipStore:
     """Videos of 30 frames whose channel 0 is the frame and channel 1 the video."""
-    pairs = []
+    pairs, keep = [], encoder("png", 95, "4:2:0")
     for number in numbers:
         t, _, x = np.indices((30, 24, 36))
         pixels = np.stack([t, np.full_like(t, number), x], axis=-1).astype(np.uint8)
-        decoded = Decoded(pixels, 30, 15.0, 36, 24, "h264", "decord", "ok", "")
+        decoded = Decoded([keep(frame) for frame in pixels], (24, 36), 30, 15.0, 36, 24, "h264", "decord", "ok", "")
         pairs.append((Video(f"{number:02d}.mp4", Path("x"), number % 3, "train", "g"), decoded))
-    finish(path, ("a", "b", "c"), write_shard(path, 0, pairs[::2], "png") + write_shard(path, 1, pairs[1::2], "png"))
+    finish(path, ("a", "b", "c"), write_shard(path, 0, pairs[::2]) + write_shard(path, 1, pairs[1::2]))
     return ClipStore(path)
 
 

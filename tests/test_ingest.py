@@ -1,8 +1,10 @@
 """Decoding gives the same bytes in one process and in two, and its table has a row for every video."""
 
+import os
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -65,7 +67,7 @@ def test_missing_videos_count_as_bad_and_unlisted_ones_do_not(tmp_path: Path) ->
     assert rows.loc["loose.mp4", ["split", "decoded", "seconds", "verdict"]].tolist() == ["-", 0, 0, "unlisted"]
     fine = [row for row in table.to_dict("records") if row["verdict"] == "ok"]
     assert all(row["seconds"] == round(row["decoded"] / row["fps"], 3) for row in fine)
-    assert all(re.fullmatch("[0-9a-f]{64}", row["frames_sha256"]) for row in fine)
+    assert all(re.fullmatch("[0-9a-f]{64}", row["frames_hash"]) for row in fine)
 
     ingest.refuse_too_many_bad(table, 1 / len(videos), tmp_path / "table.csv")  # the unlisted one is in neither number
     with pytest.raises(UserError, match=f"1 of {len(videos)} videos .* the first is {identity} .refused: no such file"):
@@ -78,3 +80,43 @@ def test_missing_videos_count_as_bad_and_unlisted_ones_do_not(tmp_path: Path) ->
     with pytest.raises(UserError, match=f"{identity} was refused: no such file, and decode.on_bad is fail"):
         for unit in units:
             ingest.make(unit, settings=strict, work=tmp_path)
+
+
+DEADLY = "grows/train_0000.mp4"
+_make, _try = ingest.make, ingest._try
+
+
+def _make_or_die(shard: ingest.Shard, *, deadly: frozenset[str] = frozenset(), **settings: Any) -> None:
+    if DEADLY in {video.id for video in shard.videos} - deadly:
+        os.abort()
+    _make(shard, deadly=deadly, **settings)
+
+
+def _try_or_die(video: catalog.Video, **settings: Any) -> None:
+    if video.id == DEADLY:
+        os.abort()
+    _try(video, **settings)
+
+
+def test_a_video_that_brings_down_the_decoder_is_refused_and_its_shard_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "make", _make_or_die)
+    monkeypatch.setattr(ingest, "_try", _try_or_die)
+    root = tmp_path / "raw"
+    synthetic.write(root, train_per_class=1, test_per_class=1, frames=12, size=32)
+    found = catalog.load("shapes", root, "folder", manifest="split.csv", split=1, test_share=0.0, seed=0)
+    settings = params.load(ROOT / "params.yaml").decode
+    units = ingest.shards(found, 5)
+    ingest.make_all(units, settings=settings, work=tmp_path, label="decode", done=0)
+    table = ingest.verdicts(units, tmp_path, found.classes).set_index("id")
+    assert table.loc[DEADLY, ["verdict", "decoded", "decoder"]].tolist() == ["refused: the decoder crashes", 0, ""]
+    assert set(table["verdict"].drop(DEADLY)) == {"ok"}
+    shard = next(unit for unit in units if DEADLY in {video.id for video in unit.videos})
+    stored = clip_writer.shard_rows(ingest.store(tmp_path, "train"), shard.number) or []
+    assert [row.id for row in stored] == [video.id for video in shard.videos if video.id != DEADLY]
+
+    # a shard that dies, though none of its videos does, is no one's fault to be hidden
+    monkeypatch.setattr(ingest, "_try", _try)
+    with pytest.raises(UserError, match=r"ends at shard .* though each of its videos can be decoded alone"):
+        ingest.make_all(units, settings=settings, work=tmp_path, label="decode", done=0)

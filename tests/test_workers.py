@@ -1,7 +1,11 @@
 """Units of work give the same files wherever they run."""
 
+import os
+import signal
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +18,13 @@ def square(folder: Path, number: int) -> None:
     if number < 0:
         raise UserError(f"{number} has no square root")
     (folder / f"{number}").write_text(str(number**2), encoding="utf-8")
+
+
+def fall(folder: Path, number: int, *, by: int) -> None:
+    """A unit of work whose process dies at 1 and 3."""
+    if number in (1, 3):
+        os.kill(os.getpid(), by)
+    square(folder, number)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +54,59 @@ def test_every_unit_is_done_and_errors_come_back(where: str, tmp_path: Path, mon
     finally:
         if cluster is not None:
             cluster.close()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_units_that_bring_down_their_process_are_answered_and_the_others_done(
+    processes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNAL_PERCEPTION_WORKERS", processes)
+    work = partial(fall, tmp_path, by=signal.SIGABRT)
+    assert workers.run(range(6), work, label="squares", isolate=True) == [1, 3]
+    assert _results(tmp_path) == {str(n): str(n**2) for n in (0, 2, 4, 5)}
+
+
+@pytest.mark.parametrize(("by", "said"), [("SIGKILL", "want of memory"), ("SIGTERM", "exit code 15")])
+def test_a_process_that_was_killed_is_no_fault_of_its_unit(by: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        workers.run(range(6), partial(fall, tmp_path, by=getattr(signal, by)), label="squares", isolate=True)
+
+
+def test_on_a_cluster_too_units_that_bring_down_their_process_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+
+    class Lost:
+        """A cluster that gives up the units 1 and 3."""
+
+        def __init__(self, address: str):
+            assert address == "tcp://there"
+
+        def __enter__(self) -> "Lost":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def map(self, work, units, *, pure: bool) -> list:
+            found = []
+            for number in units:
+                future: Future = Future()
+                if number in (1, 3):
+                    future.set_exception(distributed.KilledWorker(str(number), SimpleNamespace(address="tcp://worker"), 4))
+                else:
+                    future.set_result(work(number))
+                found.append(future)
+            return found
+
+    monkeypatch.setattr(distributed, "Client", Lost)
+    monkeypatch.setattr(distributed, "as_completed", list)
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://there")
+    assert workers.run(range(5), partial(square, tmp_path), label="squares", isolate=True) == [1, 3]
+    assert _results(tmp_path) == {str(n): str(n**2) for n in (0, 2, 4)}
+    with pytest.raises(UserError, match="Dask gave a unit of work up"):
+        workers.run(range(5), partial(square, tmp_path), label="squares")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two"])

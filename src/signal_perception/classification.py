@@ -26,16 +26,17 @@ def classify(
     scorer = Scorer(network.to(where).eval(), entry.input, params.finetune.precision, where)
     for path in videos:
         decoded = decode(path, short_side=params.decode.short_side, max_frames=params.decode.max_frames)
-        if not len(decoded.frames):
+        if not decoded.frames:
             yield path, decoded.verdict
             continue
+        frames = np.stack(decoded.frames)
         sampling = entry.input
         indices = test_indices(
-            sampling.sampling, len(decoded.frames), decoded.fps, sampling.frames, sampling.stride, params.views.clips
+            sampling.sampling, len(frames), decoded.fps, sampling.frames, sampling.stride, params.views.clips
         )
         views = [
             test_views(
-                decoded.frames[clip],
+                frames[clip],
                 sampling.sampling,
                 sampling.size,
                 sampling.resize or sampling.size,

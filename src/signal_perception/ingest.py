@@ -1,17 +1,19 @@
 """From a catalogue to clip stores: shards of videos decoded as independent units of work, and one table with a verdict for every video."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from signal_perception import paths
+from signal_perception import paths, workers
 from signal_perception.data import catalog as catalogs
 from signal_perception.data import clip_writer
 from signal_perception.data.catalog import Catalog, Video
-from signal_perception.data.decode import decode
+from signal_perception.data.decode import Decoded, decode, refuse
+from signal_perception.data.pictures import encoder
 from signal_perception.errors import UserError
 from signal_perception.params import Decode, Params, SyntheticSource
 from signal_perception.scratch import whole
@@ -62,38 +64,73 @@ def store(work: Path, split: str) -> Path:
     return work / f"{split}.zarr"
 
 
-def make(shard: Shard, *, settings: Decode, work: Path) -> None:
-    """Decode a shard's videos, write its part of the clip store, then its verdicts."""
-    rows, kept = [], []
-    for video in shard.videos:
-        decoded = decode(video.path, short_side=settings.short_side, max_frames=settings.max_frames)
-        rows.append(
-            {
-                "id": video.id,
-                "label": video.label,
-                "split": video.split,
-                "group": video.group,
-                "promised": decoded.promised,
-                "decoded": len(decoded.frames),
-                "fps": decoded.fps,
-                "seconds": decoded.seconds,
-                "width": decoded.width,
-                "height": decoded.height,
-                "codec": decoded.codec,
-                "decoder": decoded.decoder,
-                "verdict": decoded.verdict,
-                "sha256": decoded.sha256,
-                "frames_sha256": decoded.frames_sha256,
-            }
+def make_all(units: Sequence[Shard], *, settings: Decode, work: Path, label: str, done: int) -> None:
+    """Make all of `units` in processes of their own; a video that brings down the decoder's process is found and refused."""
+    died = workers.run(
+        units, partial(make, settings=settings, work=work), label=label, unit="shard", done=done, isolate=True
+    )
+    if not died:
+        return
+    suspects = [video for unit in died for video in unit.videos]
+    deadly = workers.run(
+        suspects, partial(_try, settings=settings), label="find what ended the decoder", unit="video", isolate=True
+    )
+    again = partial(make, settings=settings, work=work, deadly=frozenset(video.id for video in deadly))
+    for unit in workers.run(died, again, label=f"{label} again", unit="shard", isolate=True):
+        raise UserError(
+            f"The decoder's process ends at shard {unit.number} of the {unit.split} split ({unit.videos[0].id} to {unit.videos[-1].id}), "
+            "though each of its videos can be decoded alone; a smaller decode.shard may help."
         )
-        if not decoded.verdict.startswith(REFUSED):
-            kept.append((video, decoded))
-        elif settings.on_bad == "fail":
-            raise UserError(
-                f"{video.id} was {decoded.verdict}, and decode.on_bad is fail; mend or remove it, or set decode.on_bad to skip."
-            )
-    clip_writer.write_shard(store(work, shard.split), shard.number, kept, settings.format, settings.quality)
+
+
+def _try(video: Video, *, settings: Decode) -> None:
+    decode(video.path, short_side=settings.short_side, max_frames=settings.max_frames, keep=lambda _: None)
+
+
+def make(shard: Shard, *, settings: Decode, work: Path, deadly: frozenset[str] = frozenset()) -> None:
+    """Decode a shard's videos, write its part of the clip store, then its verdicts. Frames are compressed as they are decoded.
+
+    deadly: ids of videos that are refused untried, because they bring down the process.
+    """
+    rows: list[dict] = []
+    keep = encoder(settings.format, settings.quality, settings.chroma)
+
+    def usable() -> Iterator[tuple[Video, Decoded[bytes]]]:
+        for video in shard.videos:
+            if video.id in deadly:
+                decoded = refuse(video.path, "the decoder crashes")
+            else:
+                decoded = decode(video.path, short_side=settings.short_side, max_frames=settings.max_frames, keep=keep)
+            rows.append(_row(video, decoded))
+            if not decoded.verdict.startswith(REFUSED):
+                yield video, decoded
+            elif settings.on_bad == "fail":
+                raise UserError(
+                    f"{video.id} was {decoded.verdict}, and decode.on_bad is fail; mend or remove it, or set decode.on_bad to skip."
+                )
+
+    clip_writer.write_shard(store(work, shard.split), shard.number, usable())
     whole(shard.rows(work), lambda path: path.write_text(json.dumps(rows), encoding="utf-8"))
+
+
+def _row(video: Video, decoded: Decoded[bytes]) -> dict:
+    return {
+        "id": video.id,
+        "label": video.label,
+        "split": video.split,
+        "group": video.group,
+        "promised": decoded.promised,
+        "decoded": len(decoded.frames),
+        "fps": decoded.fps,
+        "seconds": decoded.seconds,
+        "width": decoded.width,
+        "height": decoded.height,
+        "codec": decoded.codec,
+        "decoder": decoded.decoder,
+        "verdict": decoded.verdict,
+        "sha256": decoded.sha256,
+        "frames_hash": decoded.frames_hash,
+    }
 
 
 def verdicts(units: Sequence[Shard], work: Path, classes: Sequence[str], unlisted: Sequence[str] = ()) -> pd.DataFrame:

@@ -66,6 +66,7 @@ class Decode(_Checked):
     max_frames: Whole
     format: Literal["jpeg", "png"]
     quality: Annotated[int, Field(ge=1, le=100)]
+    chroma: Literal["4:2:0", "4:4:4"]
     shard: Whole
     on_bad: Literal["skip", "fail"]
     max_bad: Share

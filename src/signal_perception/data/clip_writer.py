@@ -1,11 +1,9 @@
 """Making a clip store, shard by shard; see `clips` for its layout.
 
 A shard is the unit of work: written under a temporary name, renamed when complete, its bytes depending on its videos alone, so shards
-can be written in any order, by any number of processes, and again after a crash. JPEG frames are stored without chroma subsampling
-(4:4:4): decoded video has lost half its colour resolution already, and a second loss at the smaller size would show.
+can be written in any order, by any number of processes, and again after a crash.
 """
 
-import io
 import shutil
 import uuid
 from collections.abc import Iterable, Sequence
@@ -14,14 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import zarr
-from PIL import Image
 
 from signal_perception.data.catalog import Video
-from signal_perception.data.clips import INDEX, attributes_of, shard_path
+from signal_perception.data.clips import INDEX, OFFSET, attributes_of, chunk_path, shard_path
 from signal_perception.data.decode import Decoded
 from signal_perception.errors import UserError
-
-_CHUNK = 1 << 16  # bytes: a few small frames, or part of a large one; what a read fetches at least
 
 
 @dataclass(frozen=True)
@@ -39,31 +34,32 @@ class Row:
     width: int
 
 
-def write_shard(
-    store: Path, shard: int, videos: Iterable[tuple[Video, Decoded]], format: str = "jpeg", quality: int = 95
-) -> list[Row]:
+def write_shard(store: Path, shard: int, videos: Iterable[tuple[Video, Decoded[bytes]]]) -> list[Row]:
     """Write the complete group `<store>/shards/<NNNNN>`, replacing one that is there, and return its index rows.
 
-    `videos` may be a generator: one decoded video is held at a time. Videos without frames are the caller's to leave out; a shard
-    may be empty.
-    format: "jpeg" (with `quality`, 1–100) or "png" (lossless).
+    `videos`, whose frames `pictures.encoder` compressed, may be a generator. Videos without frames are the caller's to leave out;
+    a shard may be empty.
     """
-    encoded: list[bytes] = []
-    rows: list[Row] = []
-    for video, decoded in videos:
-        frames, height, width, _ = decoded.frames.shape
-        if frames == 0:
-            raise ValueError(f"{video.id} has no frames ({decoded.verdict}) and cannot be stored")
-        rows.append(Row(video.id, video.label, video.group, shard, len(encoded), frames, decoded.fps, height, width))
-        encoded += [_encode(frame, format, quality) for frame in decoded.frames]
-
     target = shard_path(store, shard)
     work = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    offsets = [0]
+    rows: list[Row] = []
+    content = chunk_path(work, "bytes")
+    content.parent.mkdir(parents=True)
+    with content.open("wb") as file:  # as they come: no more than one video's frames are held
+        for video, decoded in videos:
+            if not decoded.frames:
+                raise ValueError(f"{video.id} has no frames ({decoded.verdict}) and cannot be stored")
+            place = shard, len(offsets) - 1
+            rows.append(
+                Row(video.id, video.label, video.group, *place, len(decoded.frames), decoded.fps, *decoded.size)
+            )
+            for frame in decoded.frames:
+                offsets.append(offsets[-1] + file.write(frame))
+
     group = zarr.create_group(work, attributes={"videos": [asdict(row) for row in rows]})
-    content = np.frombuffer(b"".join(encoded), np.uint8)
-    padded = max(1, -(-content.size // _CHUNK)) * _CHUNK  # one zarr shard: one file, whose inner chunks are read singly
-    _write(group, "bytes", content, chunks=(_CHUNK,), shards=(padded,))
-    _write(group, "ends", np.cumsum([len(frame) for frame in encoded], dtype=np.int64))
+    _create(group, "bytes", (offsets[-1],), np.dtype(np.uint8))  # its one chunk is there
+    _write(group, "offsets", np.array(offsets, OFFSET))
     if target.exists():
         shutil.rmtree(target)
     work.replace(target)
@@ -98,20 +94,11 @@ def finish(store: Path, classes: Sequence[str], rows: Iterable[Row]) -> None:
         _write(group, name, values if len(columns) > 1 else values[:, 0])
 
 
-def _encode(frame: np.ndarray, format: str, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    picture = Image.fromarray(frame)
-    if format == "jpeg":
-        picture.save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
-    elif format == "png":
-        picture.save(buffer, "PNG", compress_level=3)
-    else:
-        raise UserError(f"no frame format {format!r}: there are jpeg and png")
-    return buffer.getvalue()
+def _write(group: zarr.Group, name: str, values: np.ndarray) -> None:
+    _create(group, name, values.shape, values.dtype)[...] = values
 
 
-def _write(group: zarr.Group, name: str, values: np.ndarray, **layout) -> None:
-    """One array in one file: uncompressed, since frames are compressed already and the rest is small."""
-    layout = layout or {"chunks": tuple(max(1, side) for side in values.shape)}
-    array = group.create_array(name, shape=values.shape, dtype=values.dtype, compressors=None, filters=None, **layout)
-    array[...] = values
+def _create(group: zarr.Group, name: str, shape: tuple[int, ...], dtype: np.dtype) -> zarr.Array:
+    """An array of one chunk, whose file holds the values and nothing else: frames are compressed already and the rest is small."""
+    chunks = tuple(max(1, side) for side in shape)
+    return group.create_array(name, shape=shape, dtype=dtype, chunks=chunks, compressors=None, filters=None)

@@ -3,24 +3,23 @@
 Layout (zarr v3, no consolidated metadata, no times, no absolute paths):
 
     <store>/                   attributes: classes, ids, groups; arrays over videos: label, frames, fps, sizes, shard, first
-    <store>/shards/<NNNNN>/    attributes: videos (index rows); arrays: bytes (all frames end to end), ends (of each frame)
+    <store>/shards/<NNNNN>/    attributes: videos (index rows); arrays: bytes (all frames end to end), offsets (of each frame and the end)
 
-`clip_writer` makes stores; here they are read.
+The arrays of a shard are one uncompressed chunk each, so that their files hold just their values: any zarr reader opens them, and a few
+frames are read from the middle of a file without a chunk around them. `clip_writer` makes stores; here they are read.
 """
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from PIL import Image
 
+from signal_perception.data.pictures import decode_into
 from signal_perception.errors import UserError
 
-_GAP = 1 << 17  # unneeded bytes that are cheaper to read than to start a second read
-_ROOM = 1 << 27  # bytes of compressed frames that an opened store keeps: small data sets are then read from memory
+OFFSET = np.dtype("<i8")  # of a shard's `offsets`
 # index array → the columns of a row that it holds
 INDEX = {
     "label": ("label",),
@@ -53,8 +52,6 @@ class ClipStore:
         self.labels, self.frames, self.fps, self.sizes, self._shard, self._first = (
             np.asarray(group[name]) for name in INDEX
         )
-        self._shards: dict[int, tuple[zarr.Array | np.ndarray, np.ndarray]] = {}
-        self._room = _ROOM
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -63,43 +60,43 @@ class ClipStore:
         return ClipStore, (self.path,)  # another process opens the store itself
 
     def read(self, video: int, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Frames of a video at `indices` (any order, repeats allowed): uint8 (n h w c). Only these frames are decoded."""
+        """Frames of a video at `indices` (any order, repeats allowed): uint8 (n h w c). Only these frames are read and decoded."""
         wanted = np.asarray(indices, dtype=np.int64)
         count = int(self.frames[video])
         if wanted.size and (wanted.min() < 0 or wanted.max() >= count):
             raise IndexError(f"{self.ids[video]} has {count} frames: no frame {wanted.min()} to {wanted.max()}")
         unique, back = np.unique(wanted, return_inverse=True)
-        content, ends = self._open(int(self._shard[video]))
-        position = unique + self._first[video]
-        stop = ends[position]
-        start = np.where(position > 0, ends[position - 1], 0)
-        height, width = self.sizes[video]
-        pictures = np.empty((len(unique), height, width, 3), np.uint8)
-        # neighbouring frames are fetched in one read
-        runs = np.split(np.arange(len(unique)), np.flatnonzero(start[1:] - stop[:-1] > _GAP) + 1)
-        for run in runs if len(unique) else []:
-            offset = start[run[0]]
-            fetched = np.asarray(content[int(offset) : int(stop[run[-1]])]).tobytes()
-            for i in run:
-                with Image.open(io.BytesIO(fetched[start[i] - offset : stop[i] - offset])) as picture:
-                    pictures[i] = np.asarray(picture)
-        return pictures[back]
+        pictures = np.empty((len(unique), *self.sizes[video], 3), np.uint8)
+        try:
+            for picture, content in zip(pictures, self._contents(video, unique)):
+                decode_into(picture, content)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"frames of {self.ids[video]} cannot be read from {self.path} ({error}): the clip store is damaged; "
+                "delete it and restore it (dvc checkout) or decode the data set again (dvc repro decode)"
+            ) from None
+        return pictures if np.array_equal(unique, wanted) else pictures[back]
 
-    def _open(self, shard: int) -> tuple[zarr.Array | np.ndarray, np.ndarray]:
-        """Bytes and frame ends of a shard, opened at first use; the bytes are kept in memory as long as there is room for them."""
-        if shard not in self._shards:
-            group = zarr.open_group(shard_path(self.path, shard), mode="r")
-            content = group["bytes"]
-            assert isinstance(content, zarr.Array)
-            if content.size <= self._room:
-                self._room -= content.size
-                content = np.asarray(content)
-            self._shards[shard] = (content, np.asarray(group["ends"]))
-        return self._shards[shard]
+    def _contents(self, video: int, frames: np.ndarray) -> Iterator[bytes]:
+        """The compressed frames of a video, straight from the files of its shard's arrays."""
+        shard = shard_path(self.path, int(self._shard[video]))
+        first, count = int(self._first[video]), int(self.frames[video])
+        with chunk_path(shard, "offsets").open("rb", buffering=0) as file:
+            file.seek(first * OFFSET.itemsize)
+            offsets = np.frombuffer(file.read((count + 1) * OFFSET.itemsize), OFFSET)
+        with chunk_path(shard, "bytes").open("rb", buffering=0) as file:
+            for start, end in zip(offsets[frames].tolist(), offsets[frames + 1].tolist()):
+                file.seek(start)
+                yield file.read(end - start)
 
 
 def shard_path(store: Path, shard: int) -> Path:
     return store / "shards" / f"{shard:05d}"
+
+
+def chunk_path(shard: Path, array: str) -> Path:
+    """The file with the one chunk of a shard's one-dimensional array."""
+    return shard / array / "c" / "0"
 
 
 def attributes_of(group: zarr.Group) -> dict[str, Any]:

@@ -4,8 +4,14 @@ decord reads strictly forwards: its random access returns wrong frames on AVI fi
 frame more than there is and silently repeats the last one; in damaged files it puts the last good frame in place of bad ones. So where
 decord's reading has equal neighbours, PyAV, which counts honestly, has the last word: a surplus tail is cut off, and where the frames
 themselves differ PyAV's are taken. PyAV also decodes what decord refuses (AV1) or breaks off at, and finds the pictures that change
-their size in mid-stream, which decord hides by scaling them. Where both decode the same picture the pixels are equal, but for rounding
-in XviD streams (2 levels in a few pixels) and the interpolation of colour in 10-bit and odd-sized 4:2:0 video.
+their size in mid-stream, which decord hides by scaling them.
+
+Two kinds of files are not given to decord at all. Those longer than `max_frames`: it decodes ahead of what is asked for, so that damage
+behind the last wanted frame stops it or does not, as its threads run. And those whose header announces more frames than the file has
+bytes: it makes room for all of them and crashes.
+
+Where both decode the same picture the pixels are equal, but for rounding in XviD streams (2 levels in a few pixels) and the interpolation
+of colour in 10-bit and odd-sized 4:2:0 video.
 """
 
 import hashlib
@@ -13,32 +19,39 @@ import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import av
 import av.error
 import decord
 import numpy as np
+import xxhash
 from av.container import InputContainer
+from av.video.stream import VideoStream
 from PIL import Image
 
 decord.logging.set_level(decord.logging.QUIET)
 
+Kept = TypeVar("Kept")
+
 
 @dataclass(frozen=True)
-class Decoded:
+class Decoded(Generic[Kept]):
     """A decoded video.
 
-    frames: uint8 (t h w c), RGB, upright; no frames at all where the video was refused.
+    frames: what was kept of each frame; none at all where the video was refused. size: their height and width, pixels.
     promised: frames announced by the container or by decord, the larger number; 0 where nothing is announced.
     fps: average frames per second; 0 where unknown.
     width, height: of the upright pictures before any resizing, pixels.
     codec: as FFmpeg names it. decoder: "decord", "pyav", or "" where the video was refused.
     verdict: "ok" | "short" (there are fewer frames than the container announces, or the file ends before the duration that it announces,
         or decoding broke off) | "repeated frames" (a surplus repeated tail was dropped) | "refused: <reason>".
-    sha256: of the file. frames_sha256: of the SHA-256 of each decoded frame's shape and bytes before resizing, in order; "" where refused.
+    sha256: of the file. frames_hash: SHA-256 of the frames' shape before resizing and of the XXH3-128 digest of each frame's pixels, in
+        order; "" where refused.
     """
 
-    frames: np.ndarray
+    frames: list[Kept]
+    size: tuple[int, int]
     promised: int
     fps: float
     width: int
@@ -47,7 +60,7 @@ class Decoded:
     decoder: str
     verdict: str
     sha256: str
-    frames_sha256: str = ""
+    frames_hash: str = ""
 
     @property
     def seconds(self) -> float:
@@ -55,15 +68,11 @@ class Decoded:
         return round(len(self.frames) / self.fps, 3) if self.fps else 0.0
 
 
-class _SizeChange(Exception):
-    """A picture of another size than the first."""
-
-
 @dataclass(frozen=True)
-class _Reading:
-    """Frames of one decoder, resized, and the hash of each before that; `broken` says why it stopped early, `refused` why none count."""
+class _Reading(Generic[Kept]):
+    """What was kept of one decoder's frames, the hash of each before that, why it stopped early (`broken`), why none count (`refused`)."""
 
-    frames: list[np.ndarray]
+    frames: list[Kept]
     hashes: list[bytes]
     promised: int
     width: int
@@ -77,8 +86,30 @@ class _Reading:
         return {i for i in range(1, len(self.hashes)) if self.hashes[i] == self.hashes[i - 1]}
 
 
-def decode(path: Path, *, short_side: int, max_frames: int) -> Decoded:
+@dataclass(frozen=True)
+class _Scan:
+    """What a file's packets tell before they are decoded.
+
+    announced: number of frames in the header, 0 where there is none. packets: of the video stream. plain: nothing speaks against decord.
+    ends_early: see `_ends_early`. refused: why there is nothing to decode.
+    """
+
+    codec: str = ""
+    announced: int = 0
+    fps: float = 0.0
+    packets: int = 0
+    plain: bool = False
+    ends_early: bool = False
+    refused: str = ""
+
+
+def decode(
+    path: Path, *, short_side: int, max_frames: int, keep: Callable[[np.ndarray], Kept] = np.ascontiguousarray
+) -> Decoded[Kept]:
     """Decode the first `max_frames` frames, the short side resized to `short_side` where it is longer (aspect kept, antialiased).
+
+    keep: what is made of each frame, uint8 (h w c), RGB, upright, as soon as it is there; whole videos are never held in pixels unless
+        that is what it keeps.
 
     Never raises for a bad video: the verdict says what is wrong with it.
     """
@@ -86,81 +117,129 @@ def decode(path: Path, *, short_side: int, max_frames: int) -> Decoded:
         return _refused("no such file", "", "")
     sha256 = _file_hash(path)
     try:
-        with _open(path) as container:
-            if not container.streams.video:
-                return _refused("no video stream", "", sha256)
-            stream = container.streams.video[0]
-            if stream.codec_context is None:
-                return _refused("no decoder for its codec", "", sha256)
-            codec, announced = stream.codec_context.codec.canonical_name, stream.frames
-            fps = float(stream.average_rate or stream.guessed_rate or 0)
+        scan = _scan(path, max_frames)
     except Exception as error:  # whatever a decoder raises at a bad file is that file's verdict
         return _refused(_reason(error), "", sha256)
-
-    decoder, reading = "decord", _read(_decord_frames, path, short_side, max_frames)
-    honest, repeats = len(reading.frames), reading.repeats
-    if reading.broken:  # how far decord gets in a damaged file is a race between its threads, so PyAV decides
-        believed = False
-    elif repeats:
-        honest, believed = _recount(path, repeats, honest, max_frames)
-    else:
-        believed = _holds_no_more(path, codec, honest, max_frames)
-    if not believed:
-        decoder, reading = "pyav", _read(_pyav_frames, path, short_side, max_frames)
-        honest = len(reading.frames)
+    if scan.refused:
+        return _refused(scan.refused, "", sha256)
+    decoder, reading, honest = _best(path, scan, short_side, max_frames, keep)
     if reading.refused or not honest:
-        return _refused(reading.refused or reading.broken or "no frame could be decoded", codec, sha256)
+        return _refused(reading.refused or reading.broken or "no frame could be decoded", scan.codec, sha256)
 
     reached = reading.promised if decoder == "decord" else honest
-    if reading.broken or reached < min(announced, max_frames) or (honest < max_frames and _ends_early(path)):
+    if reading.broken or reached < min(scan.announced, max_frames) or (honest < max_frames and scan.ends_early):
         verdict = "short"
     else:
         verdict = "ok" if honest == len(reading.frames) else "repeated frames"
     return Decoded(
-        frames=np.stack(reading.frames[:honest]),
-        promised=max(announced, reading.promised),
-        fps=fps,
+        frames=reading.frames[:honest],
+        size=_target(reading.height, reading.width, short_side),
+        promised=max(scan.announced, reading.promised),
+        fps=scan.fps,
         width=reading.width,
         height=reading.height,
-        codec=codec,
+        codec=scan.codec,
         decoder=decoder,
         verdict=verdict,
         sha256=sha256,
-        frames_sha256=hashlib.sha256(b"".join(reading.hashes[:honest])).hexdigest(),
+        frames_hash=_video_hash(reading, honest),
     )
 
 
+def refuse(path: Path, reason: str) -> Decoded:
+    """The answer for a file that is not to be tried."""
+    return _refused(reason, "", _file_hash(path))
+
+
 def _refused(reason: str, codec: str, sha256: str) -> Decoded:
-    return Decoded(np.zeros((0, 0, 0, 3), np.uint8), 0, 0.0, 0, 0, codec, "", f"refused: {reason}", sha256)
+    return Decoded([], (0, 0), 0, 0.0, 0, 0, codec, "", f"refused: {reason}", sha256)
 
 
-def _read(source: Callable[[Path], Generator], path: Path, short_side: int, max_frames: int) -> _Reading:
+def _scan(path: Path, most: int) -> _Scan:
+    """Demultiplex the whole file and decode the key frames among its first `most` packets: most codecs change the size at these only."""
+    with _open(path) as container:
+        if not container.streams.video:
+            return _Scan(refused="no video stream")
+        stream = container.streams.video[0]
+        if stream.codec_context is None:
+            return _Scan(refused="no decoder for its codec")
+        codec = stream.codec_context.codec.canonical_name
+        stream.codec_context.skip_frame = "DEFAULT" if codec == "vp9" else "NONKEY"
+        announced = stream.frames
+        fps = float(stream.average_rate or stream.guessed_rate or 0)
+        packets, end, sizes = 0, 0, set()
+        # a header may announce more frames than there can be, and decord makes room for all of them at once
+        plain = announced <= path.stat().st_size
+        try:
+            for packet in container.demux(stream):
+                if plain and packets < most:
+                    try:
+                        sizes |= {(frame.width, frame.height) for frame in packet.decode()}
+                    except Exception:  # as in `decode`: what PyAV fails at is for its whole reading to judge
+                        plain = False
+                packets += packet.size > 0  # an empty one ends the stream
+                if packet.pts is not None:
+                    end = max(end, packet.pts + (packet.duration or 0))
+            ends_early = _ends_early(stream, end)
+        except Exception:  # likewise
+            plain, ends_early = False, True
+        plain = plain and len(sizes) <= 1 and packets <= most
+        return _Scan(codec, announced, fps, packets, plain, ends_early)
+
+
+def _best(
+    path: Path, scan: _Scan, short_side: int, max_frames: int, keep: Callable[[np.ndarray], Kept]
+) -> tuple[str, _Reading[Kept], int]:
+    """The decoder that is believed, its reading, and how many of its frames there really are: decord where PyAV finds no fault with it."""
+    if scan.plain:
+        reading = _read(_decord_frames, path, short_side, max_frames, keep)
+        found = len(reading.frames)
+        if reading.repeats and not reading.broken:
+            honest, alike = _recount(path, reading.repeats, found, max_frames)
+            if alike:
+                return "decord", reading, honest
+        elif scan.packets <= found and not reading.broken:
+            return "decord", reading, found
+        # where it broke: how far decord gets in a damaged file is a race between its threads
+    reading = _read(_pyav_frames, path, short_side, max_frames, keep)
+    return "pyav", reading, len(reading.frames)
+
+
+def _read(
+    source: Callable[[Path], Generator],
+    path: Path,
+    short_side: int,
+    max_frames: int,
+    keep: Callable[[np.ndarray], Kept],
+) -> _Reading[Kept]:
     """Run a frame source, which yields first the promised count and then RGB frames, until its end, `max_frames`, or an error."""
-    frames: list[np.ndarray] = []
+    frames: list[Kept] = []
     hashes: list[bytes] = []
-    promised = width = height = 0
+    promised = height = width = 0
     broken = refused = ""
     stream = source(path)
-    try:
-        promised = next(stream)
-        for frame in stream:
-            if frame.ndim != 3 or frame.shape[2] != 3:
-                raise ValueError(f"a frame of shape {frame.shape}")  # decord does this to pictures a few pixels wide
-            if not frames:
-                height, width = frame.shape[:2]
-            elif frame.shape[:2] != (height, width):
-                size = f"{frame.shape[1]}x{frame.shape[0]}"
-                raise _SizeChange(f"the picture size changes from {width}x{height} to {size} at frame {len(frames)}")
-            hashes.append(_frame_hash(frame))
-            frames.append(_resize(frame, *_target(width, height, short_side)))
-            if len(frames) == max_frames:
-                break
-    except _SizeChange as error:
-        refused = str(error)
-    except Exception as error:  # as above: a decoder's error is a verdict
-        broken = _reason(error)
-    finally:
-        stream.close()
+    while len(frames) < max_frames:
+        try:
+            promised = promised if frames else next(stream)
+            frame = next(stream)
+        except StopIteration:
+            break
+        except Exception as error:  # as above: a decoder's error is a verdict
+            broken = _reason(error)
+            break
+        if frame.ndim != 3 or frame.shape[2] != 3:
+            broken = f"a frame of shape {frame.shape}"  # decord does this to pictures a few pixels wide
+            break
+        if not frames:
+            height, width = frame.shape[:2]
+        elif frame.shape[:2] != (height, width):
+            size = f"{frame.shape[1]}x{frame.shape[0]}"
+            refused = f"the picture size changes from {width}x{height} to {size} at frame {len(frames)}"
+            break
+        frame = np.ascontiguousarray(frame)
+        hashes.append(xxhash.xxh3_128_digest(frame))
+        frames.append(keep(_resize(frame, *_target(height, width, short_side))))
+    stream.close()
     return _Reading(frames, hashes, promised, width, height, broken, refused)
 
 
@@ -208,39 +287,13 @@ def _recount(path: Path, repeats: set[int], decoded: int, most: int) -> tuple[in
     return found, alike and found <= decoded and set(range(found, decoded)) <= repeats
 
 
-def _holds_no_more(path: Path, codec: str, found: int, most: int) -> bool:
-    """Whether the file's first `most` packets are no more than the `found` frames, and all pictures have one size.
-
-    Most codecs can change the size at key frames only, so only these are decoded.
-    """
-    sizes, packets = set(), 0
-    try:
-        with _open(path) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.skip_frame = "DEFAULT" if codec == "vp9" else "NONKEY"
-            for packet in container.demux(stream):
-                if packets == most:
-                    break
-                packets += packet.size > 0  # an empty one ends the stream
-                sizes |= {(frame.width, frame.height) for frame in packet.decode()}
-    except Exception:  # as above: what PyAV fails at is for its whole reading to judge
+def _ends_early(stream: VideoStream, end: int) -> bool:
+    """Whether a Matroska file, which announces a duration and no number of frames, ends, at `end`, over 0.25 s before that."""
+    announced = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+    if announced is None or stream.time_base is None:
         return False
-    return len(sizes) <= 1 and packets <= found
-
-
-def _ends_early(path: Path) -> bool:
-    """Whether a Matroska file, which announces a duration and no number of frames, ends more than a quarter of a second before that."""
-    try:
-        with _open(path) as container:
-            stream = container.streams.video[0]
-            announced = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
-            if announced is None or stream.time_base is None:
-                return False
-            hours, minutes, seconds = map(float, announced.groups())
-            ends = [packet.pts + (packet.duration or 0) for packet in container.demux(stream) if packet.pts is not None]
-            return max(ends, default=0) * stream.time_base < 3600 * hours + 60 * minutes + seconds - 0.25
-    except Exception:  # as above: a file that cannot be read to its end ends early
-        return True
+    hours, minutes, seconds = map(float, announced.groups())
+    return end * stream.time_base < 3600 * hours + 60 * minutes + seconds - 0.25
 
 
 def _open(path: Path) -> InputContainer:
@@ -252,24 +305,24 @@ def _open(path: Path) -> InputContainer:
     return container
 
 
-def _target(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """(width, height) with the short side at most `short_side`."""
-    short = min(width, height)
+def _target(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """(height, width) with the short side at most `short_side`."""
+    short = min(height, width)
     if short <= short_side:
-        return width, height
-    return (max(1, round(width * short_side / short)), max(1, round(height * short_side / short)))
+        return height, width
+    return (max(1, round(height * short_side / short)), max(1, round(width * short_side / short)))
 
 
-def _resize(frame: np.ndarray, width: int, height: int) -> np.ndarray:
+def _resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     if frame.shape[:2] == (height, width):
-        return np.ascontiguousarray(frame)
+        return frame
     return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _frame_hash(frame: np.ndarray) -> bytes:
-    digest = hashlib.sha256(str(frame.shape).encode())
-    digest.update(np.ascontiguousarray(frame).data)
-    return digest.digest()
+def _video_hash(reading: _Reading, frames: int) -> str:
+    digest = hashlib.sha256(f"{reading.height}x{reading.width}".encode())
+    digest.update(b"".join(reading.hashes[:frames]))
+    return digest.hexdigest()
 
 
 def _file_hash(path: Path) -> str:
