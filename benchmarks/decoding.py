@@ -6,12 +6,10 @@ for both, decord and torch have one thread each, and what decord decodes on the 
 """
 
 import os
-import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import decord
@@ -21,9 +19,9 @@ import zarr
 from PIL import Image
 
 from benchmarks.look_alike import encode, shared
-from signal_perception import ingest, params
+from benchmarks.stores import make, settings, stored
 from signal_perception.data import batches, catalog, synthetic
-from signal_perception.data.clip_writer import finish, shard_rows
+from signal_perception.data.clip_writer import shard_rows
 from signal_perception.data.clips import ClipStore, shard_path
 from signal_perception.data.pictures import decode_into, encoder
 
@@ -39,19 +37,14 @@ def measure(videos: int = 16, rounds: int = 3) -> Iterator[str]:
             root = Path(folder) / name
             yield f"decoding: {len(paths)} {name} videos, one core, medians of {rounds} rounds"
             yield _stage(root, paths, rounds)
-            store = _stored(root / "store", paths)
+            store = stored(root / "store", paths)
             yield _spread(store, paths, rounds)
             yield _loading(store, paths, rounds)
         yield from _sizes(Path(folder) / "sizes", paths)
 
 
-@cache
-def _settings() -> params.Decode:
-    return params.load(Path(__file__).resolve().parents[1] / "params.yaml").decode
-
-
 def _stage(root: Path, paths: list[Path], rounds: int) -> str:
-    store = _stored(root / "once", paths)  # warms both up, too
+    store = stored(root / "once", paths)  # warms both up, too
     bare = _bare(paths)
     for number, frames in enumerate(bare):
         kept = store.read(number, range(int(store.frames[number])))
@@ -61,7 +54,7 @@ def _stage(root: Path, paths: list[Path], rounds: int) -> str:
     bare_count = sum(len(frames) for frames in bare)
     stage_rates, bare_rates = [], []
     for _ in range(rounds):
-        stage_rates.append(count / _seconds(lambda: _make(root / "again", paths)))
+        stage_rates.append(count / _seconds(lambda: make(root / "again", paths)))
         bare_rates.append(bare_count / _seconds(lambda: _bare(paths)))
     ratio = statistics.median(one / other for one, other in zip(stage_rates, bare_rates))
     return (
@@ -72,14 +65,13 @@ def _stage(root: Path, paths: list[Path], rounds: int) -> str:
 
 def _bare(paths: list[Path]) -> list[list[bytes]]:
     """The frames of each video compressed: the same decoding in order, resizing and encoding as in the stage, and nothing else."""
-    settings = _settings()
-    encode = encoder(settings.format, settings.quality, settings.chroma)
-    return [[encode(_shrunk(frame)) for frame in _in_order(path, settings.max_frames)] for path in paths]
+    encode = encoder(settings().format, settings().quality, settings().chroma)
+    return [[encode(_shrunk(frame)) for frame in _in_order(path, settings().max_frames)] for path in paths]
 
 
 def _shrunk(frame: np.ndarray) -> np.ndarray:
     height, width = frame.shape[:2]
-    short, wanted = min(height, width), _settings().short_side
+    short, wanted = min(height, width), settings().short_side
     if short <= wanted:
         return frame
     size = round(width * wanted / short), round(height * wanted / short)
@@ -147,19 +139,18 @@ def _sizes(root: Path, paths: list[Path]) -> Iterator[str]:
     """Bytes of stored frames: of the reference data's single clips where they exist, else of the videos of the other measurements."""
     singles = shared() / "data/singles"
     found = sorted(path for path in singles.rglob("*") if path.suffix in catalog.SUFFIXES) or paths
-    _make(root, found)
-    store = ingest.store(root, "train")
+    store = make(root, found)
     offsets = np.asarray(zarr.open_array(shard_path(store, 0) / "offsets", mode="r"))
     means, scaled, largest = [], [], 0.0
     for row in shard_rows(store, 0) or []:
         sizes = np.diff(offsets)[row.first : row.first + row.frames] / 1000
         scaled.append(sizes.mean() * _AREA / (row.height * row.width))
-        if min(row.height, row.width) == _settings().short_side:
+        if min(row.height, row.width) == settings().short_side:
             means.append(sizes.mean())
             largest = max(largest, sizes.max())
     if means:
         yield (
-            f"stored frame of short side {_settings().short_side}: {np.mean(means):.1f} KB, mean of {len(means)} videos; "
+            f"stored frame of short side {settings().short_side}: {np.mean(means):.1f} KB, mean of {len(means)} videos; "
             f"{max(means):.1f} KB in the largest video, {largest:.1f} KB the largest frame (wanted ≤ 20 KB)"
         )
     yield (
@@ -184,21 +175,6 @@ def _groups(raw: Path, count: int) -> Iterator[tuple[str, list[Path]]]:
             label = synthetic.CLASSES[number % len(synthetic.CLASSES)]
             encode(path, synthetic.render(label, number, "train", frames=80, size=320)[:, 40:-40])
         yield "synthetic", paths
-
-
-def _make(work: Path, paths: list[Path]) -> None:
-    """What the decode stage does with these videos as one shard."""
-    shutil.rmtree(work, ignore_errors=True)
-    found = tuple(catalog.Video(f"{i:05d}", path, 0, "train", str(i)) for i, path in enumerate(paths))
-    ingest.make(ingest.Shard("train", 0, found), settings=_settings(), work=work)
-
-
-def _stored(work: Path, paths: list[Path]) -> ClipStore:
-    """A finished store of the videos, in their order."""
-    _make(work, paths)
-    store = ingest.store(work, "train")
-    finish(store, ["any"], shard_rows(store, 0) or [])
-    return ClipStore(store)
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -14,15 +14,13 @@ from pathlib import Path
 import psutil
 
 from benchmarks.look_alike import shared
+from benchmarks.stores import stored
 from signal_perception.data import catalog, synthetic
 from signal_perception.data.batches import TrainClips, loader
-from signal_perception.data.clip_writer import finish, write_shard
 from signal_perception.data.clips import ClipStore
-from signal_perception.data.decode import decode
 from signal_perception.data.transforms import normalise
 
 _BATCH = 8
-_SHARD = 32
 
 
 def measure(passes: int = 10) -> Iterator[str]:
@@ -30,11 +28,12 @@ def measure(passes: int = 10) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         name, found = _videos(root / "raw")
-        _fill(root / "store", found)
+        path = stored(root / "store", [video.path for video in found]).path
         yield f"loading: {len(found)} {name} videos, clips of 16 frames at 224², batches of {_BATCH}"
         for workers in (0, 2):
-            store = ClipStore(root / "store")
-            clips = TrainClips(store, rule="videomae", frames=16, stride=2, size=224, scale=(0.49, 1.0), flip=True)
+            clips = TrainClips(
+                ClipStore(path), rule="videomae", frames=16, stride=2, size=224, scale=(0.49, 1.0), flip=True
+            )
             for number in range(passes):
                 clips.set_epoch(number)
                 start, most = time.perf_counter(), 0
@@ -58,17 +57,6 @@ def _videos(raw: Path) -> tuple[str, Sequence[catalog.Video]]:
         synthetic.write(raw, train_per_class=4, test_per_class=1, frames=64, size=256)
     found = catalog.load(name, root, "folder", manifest=manifest, split=1, test_share=0.0, seed=0)
     return name, found.split("train")
-
-
-def _fill(store: Path, videos: Sequence[catalog.Video]) -> None:
-    """Decode the videos and store them, all in one class: labels are not looked at."""
-    rows = []
-    for shard, start in enumerate(range(0, len(videos), _SHARD)):
-        part = videos[start : start + _SHARD]
-        rows += write_shard(
-            store, shard, ((video, decode(video.path, short_side=256, max_frames=300)) for video in part)
-        )
-    finish(store, ["any"], rows)
 
 
 def _workers_resident() -> int:

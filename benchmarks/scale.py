@@ -3,8 +3,9 @@
     python -m benchmarks.look_alike /tmp/look_alike
     python -m benchmarks.scale /tmp/look_alike [--workers 2]
 
-Three runs in copies of the project, with default parameters: an unbroken one, one killed (SIGKILL) at half of the shards and started
-again, one with several workers. The clip stores and the table of verdicts of the last two are compared with the first, byte by byte.
+Three runs in copies of the project, with default parameters: an unbroken one with one worker; one of several workers, killed (SIGKILL)
+at half of the shards and continued by one worker; an unbroken one with several workers. The clip stores and the table of verdicts of the
+last two are compared with the first, byte by byte.
 """
 
 import os
@@ -151,7 +152,7 @@ def _resident(process: int) -> int:
 
 def main(
     folder: Annotated[Path, typer.Argument(help="An HMDB51 or a look-alike: class folders and split lists.")],
-    workers: Annotated[int, typer.Option(help="Processes of the last run.")] = 2,
+    workers: Annotated[int, typer.Option(help="Processes of the other two runs.")] = 2,
 ) -> None:
     """Decode, kill, resume and compare."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -191,8 +192,11 @@ def main(
         _print("memory", f"peak {first.peak():.0f} MB; largest in each quarter of the shards {quarters} MB")
         _print("store", f"{sum(each.stat().st_size for each in stored) / 1e6:.1f} MB in {len(stored)} files")
 
-        broken = decode(killed, stop_at=max(1, total // 2))
-        _print("killed", f"with {broken.looks[-1][0]} of {total} shards finished, after {broken.seconds:.1f} s")
+        broken = decode(killed, workers, stop_at=max(1, total // 2))
+        _print(
+            "killed",
+            f"{workers} workers, with {broken.looks[-1][0]} of {total} shards finished, after {broken.seconds:.1f} s",
+        )
         resumed = decode(killed)
         _print("resumed", f"{resumed.seconds:.1f} s; {resumed.messages.strip().splitlines()[0]}")
         equal = [_compared("resumed", unbroken, killed)]

@@ -94,7 +94,9 @@ def test_on_a_cluster_too_units_that_bring_down_their_process_are_answered(
             for number in units:
                 future: Future = Future()
                 if number in (1, 3):
-                    future.set_exception(distributed.KilledWorker(str(number), SimpleNamespace(address="tcp://worker"), 4))
+                    future.set_exception(
+                        distributed.KilledWorker(str(number), SimpleNamespace(address="tcp://worker"), 4)
+                    )
                 else:
                     future.set_result(work(number))
                 found.append(future)

@@ -90,7 +90,8 @@ class _Reading(Generic[Kept]):
 class _Scan:
     """What a file's packets tell before they are decoded.
 
-    announced: number of frames in the header, 0 where there is none. packets: of the video stream. plain: nothing speaks against decord.
+    announced: number of frames in the header, 0 where there is none. packets: of the video stream, those of a single byte left out.
+    plain: nothing speaks against decord.
     ends_early: see `_ends_early`. refused: why there is nothing to decode.
     """
 
@@ -177,7 +178,9 @@ def _scan(path: Path, most: int) -> _Scan:
                         sizes |= {(frame.width, frame.height) for frame in packet.decode()}
                     except Exception:  # as in `decode`: what PyAV fails at is for its whole reading to judge
                         plain = False
-                packets += packet.size > 0  # an empty one ends the stream
+                packets += (
+                    packet.size > 1
+                )  # an empty one ends the stream, and DivX puts a single byte where there is no picture
                 if packet.pts is not None:
                     end = max(end, packet.pts + (packet.duration or 0))
             ends_early = _ends_early(stream, end)
@@ -193,14 +196,21 @@ def _best(
     """The decoder that is believed, its reading, and how many of its frames there really are: decord where PyAV finds no fault with it."""
     if scan.plain:
         reading = _read(_decord_frames, path, short_side, max_frames, keep)
-        found = len(reading.frames)
-        if reading.repeats and not reading.broken:
-            honest, alike = _recount(path, reading.repeats, found, max_frames)
+        found, repeats = len(reading.frames), reading.repeats
+        if reading.broken:
+            pass  # how far decord gets in a damaged file is a race between its threads
+        elif scan.packets <= found and repeats == set(range(scan.packets, found)):
+            return (
+                "decord",
+                reading,
+                scan.packets,
+            )  # HMDB51's files: a frame more than there are packets, and it repeats the last
+        elif repeats:
+            honest, alike = _recount(path, repeats, found, max_frames)
             if alike:
                 return "decord", reading, honest
-        elif scan.packets <= found and not reading.broken:
+        elif scan.packets <= found:
             return "decord", reading, found
-        # where it broke: how far decord gets in a damaged file is a race between its threads
     reading = _read(_pyav_frames, path, short_side, max_frames, keep)
     return "pyav", reading, len(reading.frames)
 

@@ -2,7 +2,7 @@
 
 Clips stay uint8 with channels last, (t h w c), until `normalise`, which runs on the batch's device: a quarter of the bytes to move.
 Cropping and resizing are done where frames are decoded, by one and the same code whatever the device, so that every device is given the
-same bytes; they are a sixth of a training clip's time at 224 from 256×340.
+same bytes; they are a fifth to a third of the time that a training clip takes here.
 """
 
 from collections.abc import Sequence
