@@ -4,6 +4,7 @@ import hashlib
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -43,7 +44,10 @@ def compressed(
     videos: list[tuple[Video, Decoded[np.ndarray]]], format: str = "png", quality: int = 95, chroma: str = "4:4:4"
 ) -> list[tuple[Video, Decoded[bytes]]]:
     encode = encoder(format, quality, chroma)
-    return [(source, replace(found, frames=[encode(frame) for frame in found.frames])) for source, found in videos]
+    return [
+        (source, cast(Decoded[bytes], replace(found, frames=[encode(frame) for frame in found.frames])))
+        for source, found in videos
+    ]
 
 
 def build(store: Path, order: list[int], format: str = "png") -> Path:

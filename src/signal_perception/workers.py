@@ -8,10 +8,10 @@ processes are used (default: one, this one).
 import os
 import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed
 from importlib.util import find_spec
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -76,7 +76,7 @@ def _in_processes(
     died = set()
     # spawn: a video reader or a CUDA context that was opened before a fork hangs in the child
     with ProcessPool(processes, context=get_context("spawn")) as pool:
-        waiting = {pool.schedule(work, (each,)): number for number, each in enumerate(units)}
+        waiting = {cast("Future[object]", pool.schedule(work, (each,))): number for number, each in enumerate(units)}
         try:
             for future in as_completed(waiting):
                 try:

@@ -247,7 +247,7 @@ def _read(
             refused = f"the picture size changes from {width}x{height} to {size} at frame {len(frames)}"
             break
         frame = np.ascontiguousarray(frame)
-        hashes.append(xxhash.xxh3_128_digest(frame))
+        hashes.append(xxhash.xxh3_128_digest(frame.data))
         frames.append(keep(_resize(frame, *_target(height, width, short_side))))
     stream.close()
     return _Reading(frames, hashes, promised, width, height, broken, refused)
