@@ -1,5 +1,6 @@
 """The clip store: exact where it is lossless, alike for any order of work, and cheap to read at random."""
 
+import csv
 import hashlib
 import pickle
 from dataclasses import replace
@@ -14,7 +15,7 @@ from signal_perception.data import clip_writer
 from signal_perception.data.catalog import Video
 from signal_perception.data.clip_writer import finish, shard_rows, write_shard
 from signal_perception.data.clips import ClipStore
-from signal_perception.data.decode import Decoded
+from signal_perception.data.decode import Decoded, decode
 from signal_perception.data.pictures import encoder
 from signal_perception.errors import UserError
 
@@ -206,3 +207,25 @@ def test_nothing_of_the_machine_is_stored_and_other_processes_open_the_store_ane
     sent = pickle.dumps(store)
     assert len(sent) < 1000
     assert np.array_equal(pickle.loads(sent).read(0, [1]), first)
+
+
+@pytest.mark.slow
+def test_random_access_to_real_clips_equals_decoding_them_in_order(shared, tmp_path):
+    with (shared / "data/singles/manifest.csv").open() as file:
+        paths = sorted(shared / "data/singles" / row["path"] for row in csv.DictReader(file))
+    assert len(paths) == 13
+    whole = {"short_side": 10_000, "max_frames": 10_000}
+    videos = [
+        (Video(f"{i:02d}", path, 0, "train", ""), decode(path, keep=encoder("png", 95, "4:4:4"), **whole))
+        for i, path in enumerate(paths)
+    ]
+    finish(tmp_path / "s", CLASSES, write_shard(tmp_path / "s", 0, videos))
+    store = ClipStore(tmp_path / "s")
+    rng = np.random.default_rng(0)
+    for i, path in enumerate(paths):
+        frames = decode(path, **whole).frames
+        assert store.frames[i] == len(frames)
+        for place in rng.permutation(len(frames)):
+            assert np.array_equal(store.read(i, [place])[0], frames[place]), (path.name, place)
+        several = rng.integers(0, len(frames), 32)
+        assert np.array_equal(store.read(i, several), np.stack([frames[place] for place in several]))

@@ -178,9 +178,8 @@ def _scan(path: Path, most: int) -> _Scan:
                         sizes |= {(frame.width, frame.height) for frame in packet.decode()}
                     except Exception:  # as in `decode`: what PyAV fails at is for its whole reading to judge
                         plain = False
-                packets += (
-                    packet.size > 1
-                )  # an empty one ends the stream, and DivX puts a single byte where there is no picture
+                # an empty packet ends the stream, and DivX puts one of a single byte where there is no picture
+                packets += packet.size > 1
                 if packet.pts is not None:
                     end = max(end, packet.pts + (packet.duration or 0))
             ends_early = _ends_early(stream, end)
@@ -200,11 +199,8 @@ def _best(
         if reading.broken:
             pass  # how far decord gets in a damaged file is a race between its threads
         elif scan.packets <= found and repeats == set(range(scan.packets, found)):
-            return (
-                "decord",
-                reading,
-                scan.packets,
-            )  # HMDB51's files: a frame more than there are packets, and it repeats the last
+            # no surplus, or that of HMDB51's files: what is more than there are packets repeats the last frame
+            return "decord", reading, scan.packets
         elif repeats:
             honest, alike = _recount(path, repeats, found, max_frames)
             if alike:
