@@ -4,13 +4,14 @@ import sys
 from collections.abc import Iterator
 from itertools import chain
 
-from benchmarks import decoding, forward_passes, loading
+from benchmarks import compression, decoding, forward_passes, loading
 
 
 def lines() -> Iterator[str]:
     parts = {
         "decoding": decoding.measure,
         "loading": loading.measure,
+        "compression": compression.measure,
         "forward_passes": lambda: chain(forward_passes.rates(), forward_passes.peers()),
     }
     for name in sys.argv[1:] or parts:

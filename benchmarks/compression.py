@@ -1,6 +1,6 @@
 """What compressing the stored frames costs: bytes, pixels, and what a model and its temporal spectra make of them.
 
-    python -m benchmarks.compression
+    python -m benchmarks compression
 
 Each real clip of the reference data is decoded, compressed and opened again; 64 frames from its middle, 224 pixels square, are compared
 with the same frames uncompressed: peak signal-to-noise ratio, Δ log amplitude (log_rms) of the pixels over time and, where the reference
@@ -109,8 +109,3 @@ def _delta(activation: np.ndarray) -> np.ndarray:
 def _change(plain: list, values: list, part: int) -> str:
     changes = [np.abs(value - reference[part]) for value, reference in zip(values, plain)]
     return f"{np.mean(changes):.3f} ({np.max(changes):.3f})"
-
-
-if __name__ == "__main__":
-    for line in measure():
-        print(line, flush=True)
