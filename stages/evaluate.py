@@ -15,7 +15,12 @@ def main(dataset: str, model: str) -> None:
     weights = paths.weights(dataset, model)
     scratch = Scratch(
         f"evaluate@{dataset}-{model}",
-        settings=[params.plain(settings.model(model)), params.plain(settings.views), settings.seed],
+        settings=[
+            params.plain(settings.model(model)),
+            params.plain(settings.views),
+            settings.seed,
+            settings.cpu_threads,
+        ],
         inputs=[paths.clips(dataset, "test"), weights, paths.decode_table(dataset)],
         code=code_hash(Path(__file__), [f"signal_perception.models.{model}"]),
     )

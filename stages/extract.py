@@ -12,7 +12,12 @@ def main(dataset: str, model: str) -> None:
     settings = params.load(paths.PARAMS)
     scratch = Scratch(
         f"extract@{dataset}-{model}",
-        settings=[params.plain(settings.model(model)), params.plain(settings.extract), settings.seed],
+        settings=[
+            params.plain(settings.model(model)),
+            params.plain(settings.extract),
+            settings.seed,
+            settings.cpu_threads,
+        ],
         inputs=[paths.clips(dataset, "test"), paths.weights(dataset, model)],
         code=code_hash(Path(__file__), [f"signal_perception.models.{model}"]),
     )

@@ -20,7 +20,13 @@ def main(dataset: str, model: str) -> None:
     entry, recipe = settings.model(model), settings.model(model).recipe
     scratch = Scratch(
         f"finetune@{dataset}-{model}",
-        settings=[params.plain(entry), params.plain(settings.finetune), settings.datasets[dataset].flip, settings.seed],
+        settings=[
+            params.plain(entry),
+            params.plain(settings.finetune),
+            settings.datasets[dataset].flip,
+            settings.seed,
+            settings.cpu_threads,
+        ],
         inputs=[paths.clips(dataset, "train")],
         code=code_hash(Path(__file__), [f"signal_perception.models.{model}"]),
     )

@@ -17,7 +17,7 @@ def main(dataset: str, model: str) -> None:
     noise = settings.noise
     scratch = Scratch(
         f"noise@{dataset}-{model}",
-        settings=[params.plain(settings.model(model)), params.plain(noise), settings.seed],
+        settings=[params.plain(settings.model(model)), params.plain(noise), settings.seed, settings.cpu_threads],
         inputs=[paths.clips(dataset, "test"), paths.weights(dataset, model)],
         code=code_hash(Path(__file__), [f"signal_perception.models.{model}"]),
     )

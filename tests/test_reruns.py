@@ -5,6 +5,7 @@ Every output of a stand-in is a hash of all that its stage declares, so anything
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from project import MODELS, ROOT, change, copy, dvc, environment
@@ -127,6 +128,7 @@ CHANGES = {
         _set("seed", 1),
         {"synthesise", f"decode@{DATASET}", "report"} | _each(("finetune", *FROM_WEIGHTS)),
     ),
+    "the threads of a model": (_set("cpu_threads", 2), {"report"} | _each(("finetune", *FROM_WEIGHTS))),
     "nothing": (lambda folder: None, set()),
 }
 
@@ -152,6 +154,17 @@ def test_lanes_bring_everything_up_to_date(study: Path, monkeypatch: pytest.Monk
     lanes.repro(2, gpus=0)
     assert json.loads(dvc(study, "status", "--json").stdout) == {}
     assert _repro(study) == set()
+
+
+def test_lanes_that_fit_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_cores", lambda: 8)
+    free = 64 << 30
+    monkeypatch.setattr(lanes.psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    assert lanes.fitting(None, gpus=0) == 1  # one stage has all cores
+    assert [lanes.fitting(threads, gpus=0) for threads in (1, 3, 8, 16)] == [8, 2, 1, 1]
+    assert [lanes.fitting(1, gpus) for gpus in (1, 4)] == [1, 4]
+    free = 5 << 30
+    assert lanes.fitting(1, gpus=0) == 2
 
 
 def test_lanes_stop_at_a_stage_that_fails(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import torch
 from project import ROOT
 from torch import nn
 
-from signal_perception import params
+from signal_perception import assembly, params
 from signal_perception.training import Trainer
 
 
@@ -87,3 +87,17 @@ def test_it_learns() -> None:
     clips = (labels * 100).to(torch.uint8).view(4, 1, 1, 1, 1).expand(4, 3, 5, 5, 3).contiguous()
     rows = [trainer.epoch(number, [(clips, labels)] * 2) for number in range(40)]
     assert rows[-1].loss < 0.5 * rows[0].loss
+
+
+def test_the_number_of_cpu_threads_is_a_parameter_not_the_machines() -> None:
+    settings = params.load(ROOT / "params.yaml")
+    assert settings.cpu_threads == 1
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assembly.fresh_model(settings.model_copy(update={"cpu_threads": None}), "i3d", 3, "shapes")
+        assert torch.get_num_threads() == 2
+        assembly.fresh_model(settings, "i3d", 3, "shapes")
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

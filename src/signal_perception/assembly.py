@@ -1,4 +1,7 @@
-"""From parameters to objects: the model of an entry, its trained weights, its pre-trained weights."""
+"""From parameters to objects: the model of an entry, its trained weights, its pre-trained weights.
+
+Whoever is given a model with values here goes on to calculate with it, on as many CPU threads as the parameters say.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from signal_perception import models, paths, seeding
+from signal_perception import devices, models, paths, seeding
 from signal_perception.errors import UserError
 from signal_perception.params import Params
 
@@ -16,6 +19,7 @@ Kept = TypeVar("Kept")
 
 def fresh_model(params: Params, name: str, classes: int, dataset: str) -> nn.Module:
     """The model of an entry with start values drawn from the seed, or with its pre-trained weights where it has some."""
+    devices.use_threads(params.cpu_threads)
     torch.manual_seed(seeding.integer(params.seed, "start", dataset, name))
     model = _build(params, name, classes)
     if (pretrained := pretrained_file(params, name)) is not None:
@@ -27,6 +31,7 @@ def fresh_model(params: Params, name: str, classes: int, dataset: str) -> nn.Mod
 
 def trained_model(params: Params, dataset: str, name: str, classes: int, where: torch.device) -> nn.Module:
     """The model of an entry with the weights that the stage finetune wrote, in evaluation mode on the device."""
+    devices.use_threads(params.cpu_threads)
     model = _build(params, name, classes)
     models.load(name, model, paths.weights(dataset, name))
     return model.to(where).eval()

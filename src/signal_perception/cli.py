@@ -80,14 +80,19 @@ def doctor() -> None:
 
 @app.command()
 def repro(
-    at_once: Annotated[int, typer.Option("--lanes", min=1, help="Stages at the same time, one lane per GPU.")] = 1,
+    at_once: Annotated[
+        int | None,
+        typer.Option("--lanes", min=1, help="Stages at the same time [default: one per GPU, or what the cores allow]"),
+    ] = None,
 ) -> None:
     """Check the study, then bring every stage that changed up to date (dvc repro)."""
     settings = params.load(paths.PARAMS)
     for problem in checks.problems(settings):
         raise UserError(problem)
+    gpus = torch.cuda.device_count()
+    at_once = at_once or lanes.fitting(settings.cpu_threads, gpus)
     if at_once > 1:
-        lanes.repro(at_once, torch.cuda.device_count())
+        lanes.repro(at_once, gpus)
     elif subprocess.run([sys.executable, "-m", "dvc", "repro"], check=False).returncode != 0:
         raise UserError("A stage failed (its message stands above); mend it and run again: finished work is kept.")
     print(f"The report is at {paths.PAGE.resolve()}")

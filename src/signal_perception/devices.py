@@ -1,4 +1,4 @@
-"""The device, its batch and its arithmetic: settings of the machine, taken from the environment, never from the parameters."""
+"""The device, its batch and its arithmetic. Device and batch are settings of the machine, taken from the environment."""
 
 import os
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +22,12 @@ def device() -> torch.device:
             f"SIGNAL_PERCEPTION_DEVICE is {asked!r}, but this machine has {torch.cuda.device_count()} GPUs; use cpu."
         )
     return found
+
+
+def use_threads(threads: int | None) -> None:
+    """Let this process calculate with so many CPU threads, which order its sums and so decide their last bits; None: with all cores."""
+    if threads is not None:
+        torch.set_num_threads(threads)
 
 
 def clips_at_once() -> int:

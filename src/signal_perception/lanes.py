@@ -9,9 +9,12 @@ import subprocess
 import sys
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
+import psutil
 from dvc.repo import Repo
 
 from signal_perception.errors import UserError
+
+_MEMORY = 2 << 30  # bytes: what a stage of the default study stays below
 
 
 def upstream() -> dict[str, set[str]]:
@@ -45,9 +48,28 @@ def repro(lanes: int, gpus: int) -> None:
                 finished.add(stage)
 
 
+def fitting(threads: int | None, gpus: int) -> int:
+    """How many lanes suit this machine: one per GPU; else, where a stage keeps to `threads` cores, what cores and free memory allow."""
+    if gpus or threads is None:
+        return max(1, gpus)
+    return max(1, min(_cores() // threads, psutil.virtual_memory().available // _MEMORY))
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _stage(name: str, lane: int, gpus: int) -> int:
     environment = dict(os.environ)
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = str(lane % gpus)
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
-    return subprocess.run(command, env=environment, check=False).returncode
+    # whole lines through a pipe: the progress bars of several lanes would overwrite each other
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+    return process.returncode

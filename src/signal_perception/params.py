@@ -172,6 +172,7 @@ class Report(_Checked):
 
 class Params(_Checked):
     seed: Annotated[int, Field(ge=0)]
+    cpu_threads: Whole | None
     study: Study
     datasets: dict[str, Dataset]
     decode: Decode
