@@ -33,7 +33,7 @@ _AREA = 256 * 341  # pixels of the frame that sizes are given for
 
 
 def measure() -> Iterator[str]:
-    """A line per setting; the last two numbers of each of its pairs are the mean over clips and the largest."""
+    """A line per setting: means over clips and, in parentheses, the largest (for the signal-to-noise ratio the smallest) value."""
     paths = sorted(path for path in (shared() / "data/singles").rglob("*") if path.suffix in catalog.SUFFIXES)
     if not paths:
         yield "compression: nothing measured, there are no real clips here"

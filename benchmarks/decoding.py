@@ -48,7 +48,7 @@ def _stage(root: Path, paths: list[Path], rounds: int) -> str:
     bare = _bare(paths)
     for number, frames in enumerate(bare):
         kept = store.read(number, range(int(store.frames[number])))
-        if not all(np.array_equal(_picture(frame, stored.shape), stored) for frame, stored in zip(frames, kept)):
+        if not all(np.array_equal(_picture(frame, other.shape), other) for frame, other in zip(frames, kept)):
             raise AssertionError(f"{paths[number]}: the bare loop does not do the work of the stage")
     count = int(store.frames.sum())
     bare_count = sum(len(frames) for frames in bare)

@@ -15,7 +15,6 @@ of colour in 10-bit and odd-sized 4:2:0 video.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +25,9 @@ import av.error
 import decord
 import numpy as np
 import xxhash
-from av.container import InputContainer
-from av.video.stream import VideoStream
 from PIL import Image
+
+from signal_perception.data.scan import Scan, open_video, scan
 
 decord.logging.set_level(decord.logging.QUIET)
 
@@ -86,24 +85,6 @@ class _Reading(Generic[Kept]):
         return {i for i in range(1, len(self.hashes)) if self.hashes[i] == self.hashes[i - 1]}
 
 
-@dataclass(frozen=True)
-class _Scan:
-    """What a file's packets tell before they are decoded.
-
-    announced: number of frames in the header, 0 where there is none. packets: of the video stream, those of a single byte left out.
-    plain: nothing speaks against decord.
-    ends_early: see `_ends_early`. refused: why there is nothing to decode.
-    """
-
-    codec: str = ""
-    announced: int = 0
-    fps: float = 0.0
-    packets: int = 0
-    plain: bool = False
-    ends_early: bool = False
-    refused: str = ""
-
-
 def decode(
     path: Path, *, short_side: int, max_frames: int, keep: Callable[[np.ndarray], Kept] = np.ascontiguousarray
 ) -> Decoded[Kept]:
@@ -118,28 +99,28 @@ def decode(
         return _refused("no such file", "", "")
     sha256 = _file_hash(path)
     try:
-        scan = _scan(path, max_frames)
+        found = scan(path, max_frames)
     except Exception as error:  # whatever a decoder raises at a bad file is that file's verdict
         return _refused(_reason(error), "", sha256)
-    if scan.refused:
-        return _refused(scan.refused, "", sha256)
-    decoder, reading, honest = _best(path, scan, short_side, max_frames, keep)
+    if found.refused:
+        return _refused(found.refused, "", sha256)
+    decoder, reading, honest = _best(path, found, short_side, max_frames, keep)
     if reading.refused or not honest:
-        return _refused(reading.refused or reading.broken or "no frame could be decoded", scan.codec, sha256)
+        return _refused(reading.refused or reading.broken or "no frame could be decoded", found.codec, sha256)
 
     reached = reading.promised if decoder == "decord" else honest
-    if reading.broken or reached < min(scan.announced, max_frames) or (honest < max_frames and scan.ends_early):
+    if reading.broken or reached < min(found.announced, max_frames) or (honest < max_frames and found.ends_early):
         verdict = "short"
     else:
         verdict = "ok" if honest == len(reading.frames) else "repeated frames"
     return Decoded(
         frames=reading.frames[:honest],
         size=_target(reading.height, reading.width, short_side),
-        promised=max(scan.announced, reading.promised),
-        fps=scan.fps,
+        promised=max(found.announced, reading.promised),
+        fps=found.fps,
         width=reading.width,
         height=reading.height,
-        codec=scan.codec,
+        codec=found.codec,
         decoder=decoder,
         verdict=verdict,
         sha256=sha256,
@@ -156,56 +137,23 @@ def _refused(reason: str, codec: str, sha256: str) -> Decoded:
     return Decoded([], (0, 0), 0, 0.0, 0, 0, codec, "", f"refused: {reason}", sha256)
 
 
-def _scan(path: Path, most: int) -> _Scan:
-    """Demultiplex the whole file and decode the key frames among its first `most` packets: most codecs change the size at these only."""
-    with _open(path) as container:
-        if not container.streams.video:
-            return _Scan(refused="no video stream")
-        stream = container.streams.video[0]
-        if stream.codec_context is None:
-            return _Scan(refused="no decoder for its codec")
-        codec = stream.codec_context.codec.canonical_name
-        stream.codec_context.skip_frame = "DEFAULT" if codec == "vp9" else "NONKEY"
-        announced = stream.frames
-        fps = float(stream.average_rate or stream.guessed_rate or 0)
-        packets, end, sizes = 0, 0, set()
-        # a header may announce more frames than there can be, and decord makes room for all of them at once
-        plain = announced <= path.stat().st_size
-        try:
-            for packet in container.demux(stream):
-                if plain and packets < most:
-                    try:
-                        sizes |= {(frame.width, frame.height) for frame in packet.decode()}
-                    except Exception:  # as in `decode`: what PyAV fails at is for its whole reading to judge
-                        plain = False
-                # an empty packet ends the stream, and DivX puts one of a single byte where there is no picture
-                packets += packet.size > 1
-                if packet.pts is not None:
-                    end = max(end, packet.pts + (packet.duration or 0))
-            ends_early = _ends_early(stream, end)
-        except Exception:  # likewise
-            plain, ends_early = False, True
-        plain = plain and len(sizes) <= 1 and packets <= most
-        return _Scan(codec, announced, fps, packets, plain, ends_early)
-
-
 def _best(
-    path: Path, scan: _Scan, short_side: int, max_frames: int, keep: Callable[[np.ndarray], Kept]
+    path: Path, scanned: Scan, short_side: int, max_frames: int, keep: Callable[[np.ndarray], Kept]
 ) -> tuple[str, _Reading[Kept], int]:
     """The decoder that is believed, its reading, and how many of its frames there really are: decord where PyAV finds no fault with it."""
-    if scan.plain:
+    if scanned.plain:
         reading = _read(_decord_frames, path, short_side, max_frames, keep)
         found, repeats = len(reading.frames), reading.repeats
         if reading.broken:
             pass  # how far decord gets in a damaged file is a race between its threads
-        elif scan.packets <= found and repeats == set(range(scan.packets, found)):
+        elif scanned.packets <= found and repeats == set(range(scanned.packets, found)):
             # no surplus, or that of HMDB51's files: what is more than there are packets repeats the last frame
-            return "decord", reading, scan.packets
+            return "decord", reading, scanned.packets
         elif repeats:
             honest, alike = _recount(path, repeats, found, max_frames)
             if alike:
                 return "decord", reading, honest
-        elif scan.packets <= found:
+        elif scanned.packets <= found:
             return "decord", reading, found
     reading = _read(_pyav_frames, path, short_side, max_frames, keep)
     return "pyav", reading, len(reading.frames)
@@ -261,7 +209,7 @@ def _decord_frames(path: Path) -> Generator:
 
 
 def _pyav_frames(path: Path) -> Generator:
-    with _open(path) as container:
+    with open_video(path) as container:
         stream = container.streams.video[0]
         yield stream.frames
         for frame in container.decode(stream):
@@ -277,7 +225,7 @@ def _recount(path: Path, repeats: set[int], decoded: int, most: int) -> tuple[in
     """
     found, before, size, alike = 0, np.empty(0), None, True
     try:
-        with _open(path) as container:
+        with open_video(path) as container:
             for frame in container.decode(container.streams.video[0]):
                 size = size or (frame.width, frame.height)
                 near = found in repeats or found + 1 in repeats
@@ -291,24 +239,6 @@ def _recount(path: Path, repeats: set[int], decoded: int, most: int) -> tuple[in
     except Exception:  # as above: what PyAV fails at is for its whole reading to judge
         return found, False
     return found, alike and found <= decoded and set(range(found, decoded)) <= repeats
-
-
-def _ends_early(stream: VideoStream, end: int) -> bool:
-    """Whether a Matroska file, which announces a duration and no number of frames, ends, at `end`, over 0.25 s before that."""
-    announced = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
-    if announced is None or stream.time_base is None:
-        return False
-    hours, minutes, seconds = map(float, announced.groups())
-    return end * stream.time_base < 3600 * hours + 60 * minutes + seconds - 0.25
-
-
-def _open(path: Path) -> InputContainer:
-    # HMDB51 has files whose tags are not valid UTF-8
-    container = av.open(str(path), metadata_errors="replace")
-    for stream in container.streams.video:
-        if stream.codec_context is not None:  # None: of a codec that is unknown
-            stream.codec_context.thread_count = 1
-    return container
 
 
 def _target(height: int, width: int, short_side: int) -> tuple[int, int]:
