@@ -1,4 +1,7 @@
-"""Run every benchmark: `make bench`, or only some: `python -m benchmarks decoding forward_passes`."""
+"""Run every benchmark: `make bench`.
+
+Or only some: `python -m benchmarks decoding forward_passes`.
+"""
 
 import sys
 from collections.abc import Iterator

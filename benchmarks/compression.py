@@ -1,10 +1,11 @@
-"""What compressing the stored frames costs: bytes, pixels, and what a model and its temporal spectra make of them.
+"""What compressing the stored frames costs: bytes, pixels, and what a model makes of them.
 
     python -m benchmarks compression
 
-Each real clip of the reference data is decoded, compressed and opened again; 64 frames from its middle, 224 pixels square, are compared
-with the same frames uncompressed: peak signal-to-noise ratio, Δ log amplitude (log_rms) of the pixels over time and, where the reference
-data has Inception I3D's Kinetics-400 weights, of that network's taps, and its answers.
+Each real clip of the reference data is decoded, compressed and opened again; 64 frames from its
+middle, 224 pixels square, are compared with the same frames uncompressed: peak signal-to-noise
+ratio, Δ log amplitude (log_rms) of the pixels over time and, where the reference data has Inception
+I3D's Kinetics-400 weights, of that network's taps, and its answers.
 """
 
 from collections.abc import Iterator
@@ -14,27 +15,32 @@ import numpy as np
 import torch
 
 from benchmarks.look_alike import shared
-from signal_perception import models, spectra
-from signal_perception.data import catalog
-from signal_perception.data.decode import decode
-from signal_perception.data.pictures import decode_into, encoder
-from signal_perception.data.transforms import normalise, test_views
-from signal_perception.models.taps import capture
+from benchmarks.stores import video_files
+from signal_perception.clips.pictures import decode_into, encoder
+from signal_perception.clips.transforms import normalise, test_views
+from signal_perception.decode.video import decode
+from signal_perception.models.core import registry
+from signal_perception.models.core.taps import capture
+from signal_perception.spectra import definitions
 
 _SETTINGS = (
-    ("jpeg", 95, "4:4:4"),
-    ("jpeg", 95, "4:2:0"),
-    ("jpeg", 90, "4:2:0"),
-    ("jpeg", 88, "4:2:0"),
-    ("jpeg", 75, "4:2:0"),
+    ("jpeg", 95, "full"),
+    ("jpeg", 95, "half"),
+    ("jpeg", 90, "half"),
+    ("jpeg", 88, "half"),
+    ("jpeg", 75, "half"),
 )
 _FRAMES, _SIZE = 64, 224
-_AREA = 256 * 341  # pixels of the frame that sizes are given for
+# Pixels of the frame that sizes are given for.
+_AREA = 256 * 341
 
 
 def measure() -> Iterator[str]:
-    """A line per setting: means over clips and, in parentheses, the largest (for the signal-to-noise ratio the smallest) value."""
-    paths = sorted(path for path in (shared() / "data/singles").rglob("*") if path.suffix in catalog.SUFFIXES)
+    """A line per setting: means over clips and, in parentheses, the largest value.
+
+    For the signal-to-noise ratio it is the smallest.
+    """
+    paths = video_files(shared() / "data/singles")
     if not paths:
         yield "compression: nothing measured, there are no real clips here"
         return
@@ -48,14 +54,16 @@ def measure() -> Iterator[str]:
         seen = [_seen(clip, network) for clip in opened]
         pixels, taps, answers = ([other[i] for other in seen] for i in range(3))
         line = (
-            f"{setting[0]} {setting[1]} {setting[2]}: {np.mean(sizes):.1f} KB a 256×341 frame ({max(sizes):.1f}), "
-            f"{np.mean(noise):.1f} dB ({min(noise):.1f}), |change of Δ| of pixels {_change(plain, pixels, 0)}"
+            f"{setting[0]} {setting[1]} {setting[2]}: {np.mean(sizes):.1f} KB a 256×341 frame "
+            f"({max(sizes):.1f}), {np.mean(noise):.1f} dB ({min(noise):.1f}), "
+            f"|change of Δ| of pixels {_change(plain, pixels, 0)}"
         )
         if network is not None:
             same = sum(int(a.argmax() == b[2].argmax()) for a, b in zip(answers, plain))
             moved = [np.abs(a - b[2]).max() for a, b in zip(answers, plain)]
             line += (
-                f", of {len(plain[0][1])} taps {_change(plain, taps, 1)}; same class {same} of {len(clips)}, "
+                f", of {len(plain[0][1])} taps {_change(plain, taps, 1)}; "
+                f"same class {same} of {len(clips)}, "
                 f"probability moved {np.mean(moved):.4f} ({max(moved):.4f})"
             )
         yield line
@@ -67,7 +75,9 @@ def _middle(path: Path) -> np.ndarray:
     return np.stack([frames[place] for place in places.clip(0, len(frames) - 1)])
 
 
-def _compressed(clip: np.ndarray, format: str, quality: int, chroma: str) -> tuple[np.ndarray, float]:
+def _compressed(
+    clip: np.ndarray, format: str, quality: int, chroma: str
+) -> tuple[np.ndarray, float]:
     """The clip after compression, and KB of a frame, as if it had 256×341 pixels."""
     contents = [encoder(format, quality, chroma)(frame) for frame in clip]
     opened = np.empty_like(clip)
@@ -85,25 +95,34 @@ def _network() -> torch.nn.Module | None:
     file = shared() / "data/weights/i3d_inception_kinetics400.pt"
     if not file.is_file():
         return None
-    network = models.build("i3d_inception", 400, {"width": 1.0, "head_pool": [2, 7, 7], "dropout": 0.5})
-    models.load("i3d_inception", network, file)
+    numbers = {"width": 1.0, "head_pool": [2, 7, 7], "dropout": 0.5}
+    network = registry.build("i3d_inception", 400, numbers)
+    registry.load("i3d_inception", network, file)
     return network.eval()
 
 
-def _seen(clip: np.ndarray, network: torch.nn.Module | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Δ per bin of the pixels (k,), Δ at the highest bin of every tap (taps,), and class probabilities; nothing without a network."""
+def _seen(
+    clip: np.ndarray, network: torch.nn.Module | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is made of a clip.
+
+    Δ per bin of the pixels (k,), Δ at the highest bin of every tap (taps,), and class
+    probabilities; the last two are empty without a network.
+    """
     views = test_views(clip, "i3d", _SIZE, 256, 1)
     pixels = _delta(views[0].numpy() / np.float32(255))
     if network is None:
         return pixels, np.empty(0), np.empty(0)
-    taps = [tap for tap in models.taps("i3d_inception", network) if tap.side == "stream"]
+    taps = [tap for tap in registry.taps("i3d_inception", network) if tap.side == "stream"]
     with torch.inference_mode(), capture(network, taps) as found:
         logits = network(normalise(views, [0.5] * 3, [0.5] * 3))
-    return pixels, np.array([_delta(each[0].numpy())[-1] for each in found.values()]), logits[0].softmax(0).numpy()
+    highest = np.array([_delta(each[0].numpy())[-1] for each in found.values()])
+    return pixels, highest, logits[0].softmax(0).numpy()
 
 
 def _delta(activation: np.ndarray) -> np.ndarray:
-    return spectra.delta(spectra.log_amplitude(spectra.means(activation, 1e-6), 1e-6, "log_rms"))
+    means = definitions.means(activation, 1e-6)
+    return definitions.delta(definitions.log_amplitude(means, 1e-6, "log_rms"))
 
 
 def _change(plain: list, values: list, part: int) -> str:

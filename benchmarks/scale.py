@@ -1,15 +1,15 @@
-"""The decode stage at the scale of HMDB51: speed, memory, a kill in the middle, one worker against several.
+"""The decode stage at the scale of HMDB51: speed, memory, a kill, one worker against several.
 
     python -m benchmarks.look_alike /tmp/look_alike
     python -m benchmarks.scale /tmp/look_alike [--workers 2]
 
-Three runs in copies of the project, with default parameters: an unbroken one with one worker; one of several workers, killed (SIGKILL)
-at half of the shards and continued by one worker; an unbroken one with several workers. The clip stores and the table of verdicts of the
-last two are compared with the first, byte by byte.
+Three runs in copies of the project, with default parameters: an unbroken one with one worker; one
+of several workers, killed (SIGKILL) at half of the shards and continued by one worker; an unbroken
+one with several workers. The clip stores and the table of verdicts of the last two are compared
+with the first, byte by byte.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,27 +20,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import psutil
 import typer
-from ruamel.yaml import YAML
 
-from signal_perception import paths, stage
-from signal_perception.errors import UserError
+from benchmarks.stores import settings
+from signal_perception.decode import table
+from signal_perception.decode.settings import RAW
+from signal_perception.pipeline import stage
+from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.scratch import SCRATCH
+from tests.support import project
 
-_ROOT = Path(__file__).resolve().parents[1]
-_PARTS = ("src", "stages", "dvc.yaml", "params.yaml", ".dvcignore")
 _DATASET = "hmdb51"
-_EVERY = 0.2  # seconds between two looks at memory and progress
+_TABLE = f"reports/decode/{_DATASET}.csv"
+# Seconds between two looks at memory and progress.
+_EVERY = 0.2
 _CATALOGUE = f"""
-from signal_perception import ingest, params, paths
-print(len(ingest.load_catalog(params.load(paths.PARAMS), "{_DATASET}").videos))
+from signal_perception.decode.catalogue import load_catalogue
+from signal_perception.decode.settings import RAW
+from signal_perception.pipeline import params
+source = params.load().datasets["{_DATASET}"].source
+print(len(load_catalogue("{_DATASET}", source, RAW / "{_DATASET}").videos))
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """What was seen of one run: wall seconds, and (finished shards, bytes resident in the process tree) at every look."""
+    """What was seen of one run.
+
+    seconds: of wall time. looks: (finished shards, bytes resident in the process tree).
+    """
 
     seconds: float
     looks: list[tuple[int, int]]
@@ -48,32 +57,24 @@ class Run:
 
     def peak(self, start: float = 0, stop: float = float("inf")) -> float:
         """Largest resident memory, MB, while from `start` to `stop` shards were finished."""
-        return max((size for done, size in self.looks if start <= done <= stop), default=0) / 1e6
+        sizes = (size for done, size in self.looks if start <= done <= stop)
+        return max(sizes, default=0) / 1e6
 
 
 def copy(target: Path, videos: Path) -> Path:
     """The project in `target` with HMDB51 as its only data set, whose videos are a link."""
-    for part in _PARTS:
-        source = _ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        else:
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target / part)
-    yaml = YAML()
-    content = yaml.load((target / paths.PARAMS).read_text(encoding="utf-8"))
-    content["study"]["datasets"] = [_DATASET]
-    with (target / paths.PARAMS).open("w", encoding="utf-8") as file:
-        yaml.dump(content, file)
-    (target / paths.RAW).mkdir(parents=True)
-    (target / paths.raw(_DATASET)).symlink_to(videos.resolve())
-    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
-        subprocess.run(command, cwd=target, check=True)
+    values = {"study.datasets": [_DATASET], "decode.shard": settings().shard}
+    project.copy(target, values)
+    (target / RAW).mkdir(parents=True)
+    (target / RAW / _DATASET).symlink_to(videos.resolve())
     return target
 
 
 def decode(folder: Path, workers: int = 1, stop_at: int | None = None) -> Run:
-    """Run the stage in a copy and watch it; kill it and all its processes when `stop_at` shards are finished."""
+    """Run the stage in a copy and watch it.
+
+    stop_at: kill it and all its processes when so many shards are finished.
+    """
     with tempfile.TemporaryFile("w+") as messages:
         begin = time.perf_counter()
         process = subprocess.Popen(
@@ -98,14 +99,17 @@ def decode(folder: Path, workers: int = 1, stop_at: int | None = None) -> Run:
         messages.seek(0)
         text = messages.read()
     if stop_at is None and process.returncode:
-        raise UserError(f"the decode stage failed in {folder}: {text.strip()}")
+        raise UserError(f"The decode stage failed in {folder}: {text.strip()}")
     if stop_at is not None and process.returncode != -signal.SIGKILL:
-        raise UserError(f"the run in {folder} ended before it could be killed: use more videos")
+        raise UserError(f"The run in {folder} ended before it could be killed; use more videos.")
     return Run(seconds, looks, text)
 
 
 def differing(one: Path, other: Path) -> tuple[int, list[str]]:
-    """Number of files of the clip stores and the table in `one`, and the names of those that `other` lacks, has too many or differently."""
+    """Number of files of the clip stores and the table in `one`, and the names of unequal ones.
+
+    Those are files that `other` lacks, has too many or has differently.
+    """
     first, second = _files(one), _files(other)
     return len(first), sorted(
         name
@@ -118,12 +122,12 @@ def _files(folder: Path) -> dict[str, Callable[[], bytes]]:
     """Reader of every output file of the stage, by its path in the copy."""
     found = [each for each in (folder / "data/clips").rglob("*") if each.is_file()]
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes for path in [*found, folder / paths.decode_table(_DATASET)]
+        path.relative_to(folder).as_posix(): path.read_bytes for path in [*found, folder / _TABLE]
     }
 
 
 def _finished(folder: Path) -> int:
-    return sum(1 for _ in (folder / paths.SCRATCH).glob("*/*/verdicts/*.json"))
+    return sum(1 for _ in (folder / SCRATCH).glob("*/*/verdicts/*.json"))
 
 
 def _environment(folder: Path, workers: int) -> dict[str, str]:
@@ -146,12 +150,15 @@ def _resident(process: int) -> int:
         try:
             total += each.memory_info().rss
         except psutil.NoSuchProcess:
-            continue  # ended between the two looks
+            # ended between the two looks
+            continue
     return total
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="An HMDB51 or a look-alike: class folders and split lists.")],
+    folder: Annotated[
+        Path, typer.Argument(help="An HMDB51 or a look-alike: class folders and split lists.")
+    ],
     workers: Annotated[int, typer.Option(help="Processes of the other two runs.")] = 2,
 ) -> None:
     """Decode, kill, resume and compare."""
@@ -159,43 +166,15 @@ def main(
         unbroken, killed, parallel = (
             copy(Path(temporary) / name, folder) for name in ("unbroken", "killed", "parallel")
         )
-
-        begin = time.perf_counter()
-        environment = _environment(unbroken, 1)
-        answer = subprocess.run(
-            [sys.executable, "-c", _CATALOGUE],
-            cwd=unbroken,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if answer.returncode:
-            raise UserError(f"no catalogue of {folder}: {answer.stderr.strip()}")
-        _print(
-            "catalogue",
-            f"{answer.stdout.split()[-1]} videos, {time.perf_counter() - begin:.1f} s with the start of Python",
-        )
-
+        _print("catalogue", _catalogue(unbroken))
         first = decode(unbroken)
-        table = pd.read_csv(unbroken / paths.decode_table(_DATASET))
-        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in table["verdict"].value_counts().items())
-        total = sum(1 for _ in (unbroken / "data/clips").glob("*/*/shards/[0-9]*"))
-        stored = [each for each in (unbroken / "data/clips").rglob("*") if each.is_file()]
-        _print("table", f"{len(table)} videos, {table['decoded'].sum()} frames: {verdicts}")
-        _print(
-            "1 worker",
-            f"{first.seconds:.1f} s, {len(table) / first.seconds:.1f} videos/s, "
-            f"{table['decoded'].sum() / first.seconds:.0f} frames/s, {total} shards",
-        )
-        quarters = " / ".join(f"{first.peak(total * i // 4, total * (i + 1) // 4):.0f}" for i in range(4))
-        _print("memory", f"peak {first.peak():.0f} MB; largest in each quarter of the shards {quarters} MB")
-        _print("store", f"{sum(each.stat().st_size for each in stored) / 1e6:.1f} MB in {len(stored)} files")
+        videos, shards = _report_first(unbroken, first)
 
-        broken = decode(killed, workers, stop_at=max(1, total // 2))
+        broken = decode(killed, workers, stop_at=max(1, shards // 2))
         _print(
             "killed",
-            f"{workers} workers, with {broken.looks[-1][0]} of {total} shards finished, after {broken.seconds:.1f} s",
+            f"{workers} workers, with {broken.looks[-1][0]} of {shards} shards finished, after "
+            f"{broken.seconds:.1f} s",
         )
         resumed = decode(killed)
         _print("resumed", f"{resumed.seconds:.1f} s; {resumed.messages.strip().splitlines()[0]}")
@@ -204,17 +183,63 @@ def main(
         several = decode(parallel, workers)
         _print(
             f"{workers} workers",
-            f"{several.seconds:.1f} s, {len(table) / several.seconds:.1f} videos/s, {first.seconds / several.seconds:.2f} × one worker, "
-            f"peak {several.peak():.0f} MB",
+            f"{several.seconds:.1f} s, {videos / several.seconds:.1f} videos/s, "
+            f"{first.seconds / several.seconds:.2f} × one worker, peak {several.peak():.0f} MB",
         )
         equal.append(_compared(f"{workers} workers", unbroken, parallel))
     if not all(equal):
         raise SystemExit(1)
 
 
+def _catalogue(folder: Path) -> str:
+    """How many videos the catalogue has, and how long it takes."""
+    begin = time.perf_counter()
+    answer = subprocess.run(
+        [sys.executable, "-c", _CATALOGUE],
+        cwd=folder,
+        env=_environment(folder, 1),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        raise UserError(f"There is no catalogue in {folder}: {answer.stderr.strip()}")
+    seconds = time.perf_counter() - begin
+    return f"{answer.stdout.split()[-1]} videos, {seconds:.1f} s with the start of Python"
+
+
+def _report_first(folder: Path, run: Run) -> tuple[int, int]:
+    """Print what the unbroken run made; its numbers of videos and of shards."""
+    verdicts = table.read(folder / _TABLE)
+    counts = verdicts["verdict"].value_counts().items()
+    videos, frames = len(verdicts), verdicts["decoded"].sum()
+    shards = sum(1 for _ in (folder / "data/clips").glob("*/*/shards/[0-9]*"))
+    sizes = [each.stat().st_size for each in (folder / "data/clips").rglob("*") if each.is_file()]
+    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts)
+    _print("table", f"{videos} videos, {frames} frames: {listed}")
+    _print(
+        "1 worker",
+        f"{run.seconds:.1f} s, {videos / run.seconds:.1f} videos/s, "
+        f"{frames / run.seconds:.0f} frames/s, {shards} shards",
+    )
+    quarters = " / ".join(
+        f"{run.peak(shards * i // 4, shards * (i + 1) // 4):.0f}" for i in range(4)
+    )
+    _print(
+        "memory",
+        f"peak {run.peak():.0f} MB; largest in each quarter of the shards {quarters} MB",
+    )
+    _print("store", f"{sum(sizes) / 1e6:.1f} MB in {len(sizes)} files")
+    return videos, shards
+
+
 def _compared(name: str, one: Path, other: Path) -> bool:
     files, unequal = differing(one, other)
-    answer = f"{len(unequal)} DIFFER: {', '.join(unequal[:5])}" if unequal else f"all {files} files equal byte by byte"
+    answer = (
+        f"{len(unequal)} DIFFER: {', '.join(unequal[:5])}"
+        if unequal
+        else f"all {files} files equal byte by byte"
+    )
     _print(name, answer)
     return not unequal
 

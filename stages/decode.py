@@ -1,38 +1,33 @@
-"""Stage decode: decode every video of a data set once, in order, into one clip store per split, with a verdict for each video."""
+"""Stage decode: decode every video of a data set once, in order, for all models.
 
-from pathlib import Path
+Writes one clip store per split, and a table with a verdict for each video.
+"""
 
-from signal_perception import ingest, params, paths, stage
-from signal_perception.closure import code_hash
-from signal_perception.data import clip_writer
-from signal_perception.scratch import Scratch, whole
+from signal_perception.decode import run as decode
+from signal_perception.decode import table
+from signal_perception.decode.catalogue import load_catalogue
+from signal_perception.decode.settings import RAW, Settings
+from signal_perception.pipeline import stage
+from signal_perception.pipeline.units import write_atomically
 
 
 def main(dataset: str) -> None:
-    settings = params.load(paths.PARAMS)
-    catalog = ingest.load_catalog(settings, dataset)
-    table_path = paths.decode_table(dataset)
-    scratch = Scratch(
-        f"decode@{dataset}",
-        settings=[params.plain(settings.datasets[dataset].source), params.plain(settings.decode), settings.seed],
-        inputs=[paths.raw(dataset)],
-        code=code_hash(Path(__file__)),
+    run = stage.start("decode", dataset)
+    settings = run.settings(Settings)
+    folder = run.scratch.path
+    catalogue = load_catalogue(dataset, settings.dataset.source, run.dep(str(RAW)))
+    shards = decode.plan(catalogue, settings.decode.shard, folder)
+    decode.decode_shards(shards, settings.decode, folder, label=f"decode {dataset}")
+
+    verdicts = table.build(
+        [shard.result for shard in shards], catalogue.classes, catalogue.unlisted
     )
-    units = ingest.shards(catalog, settings.decode.shard)
-    left = [unit for unit in units if not unit.rows(scratch.path).is_file()]
-    ingest.make_all(
-        left, settings=settings.decode, work=scratch.path, label=f"decode {dataset}", done=len(units) - len(left)
-    )
-    table = ingest.verdicts(units, scratch.path, catalog.classes, catalog.unlisted)
-    whole(table_path, lambda path: table.to_csv(path, index=False))
-    ingest.refuse_too_many_bad(table, settings.decode.max_bad, table_path)
-    for split in paths.SPLITS:
-        store = ingest.store(scratch.path, split)
-        rows = [
-            row for unit in units if unit.split == split for row in clip_writer.shard_rows(store, unit.number) or []
-        ]
-        clip_writer.finish(store, catalog.classes, rows)
-    scratch.publish({ingest.store(scratch.path, split): paths.clips(dataset, split) for split in paths.SPLITS})
+    target = run.out("reports/decode")
+    write_atomically(target, lambda path: verdicts.to_csv(path, index=False))
+    table.refuse_too_many_bad(verdicts, settings.decode.max_bad, target)
+
+    stores = decode.finish_stores(shards, catalogue.classes, folder)
+    run.publish({f"data/clips/{dataset}/{split}.zarr": path for split, path in stores.items()})
 
 
 if __name__ == "__main__":

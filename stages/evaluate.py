@@ -1,44 +1,53 @@
-"""Stage evaluate: predictions of a fine-tuned model for every test video and every control, and their accuracy with intervals."""
+"""Stage evaluate: predictions of a fine-tuned model for every test video and every control."""
 
 from functools import partial
-from pathlib import Path
 
-import pandas as pd
-
-from signal_perception import params, paths, scoring, stage, workers
-from signal_perception.closure import code_hash
-from signal_perception.scratch import Scratch, whole
+from signal_perception.clips.store import ClipStore
+from signal_perception.decode import table as decoding
+from signal_perception.evaluate import run as scoring
+from signal_perception.evaluate import tables
+from signal_perception.evaluate.settings import Settings
+from signal_perception.inference import scorer
+from signal_perception.pipeline import stage
+from signal_perception.pipeline.units import finish, write_atomically
 
 
 def main(dataset: str, model: str) -> None:
-    settings = params.load(paths.PARAMS)
-    weights = paths.weights(dataset, model)
-    scratch = Scratch(
-        f"evaluate@{dataset}-{model}",
-        settings=[
-            params.plain(settings.model(model)),
-            params.plain(settings.views),
-            settings.seed,
-            settings.cpu_threads,
-        ],
-        inputs=[paths.clips(dataset, "test"), weights, paths.decode_table(dataset)],
-        code=code_hash(Path(__file__), [f"signal_perception.models.{model}"]),
+    run = stage.start("evaluate", dataset, model)
+    settings = run.settings(Settings)
+    clips, weights = run.dep("data/clips"), run.dep("data/weights")
+    units = scoring.units(clips, settings.views.controls, run.scratch.path)
+    finish(
+        units,
+        partial(scoring.score, settings, clips),
+        label=f"evaluate {dataset} {model}",
+        noun="shard",
+        prepare=partial(
+            scorer.load,
+            model,
+            settings.model.network,
+            settings.model.input,
+            weights,
+            classes=len(ClipStore(clips).classes),
+            precision=settings.finetune.precision,
+            threads=settings.cpu_threads,
+        ),
     )
-    units = scoring.units(settings, dataset, scratch.path)
-    left = [unit for unit in units if not unit.path.is_file()]
-    work = partial(scoring.predict, settings, dataset, model)
-    workers.run(
-        left, work, label=f"evaluate {dataset} {model}", unit="shard", done=len(units) - len(left), spread=False
+    table = tables.predictions(clips, settings.views.controls, units)
+    metrics = tables.metrics(
+        table,
+        settings,
+        dataset=dataset,
+        model=model,
+        weights=weights,
+        dropped=decoding.dropped(decoding.read(run.dep("reports/decode")), "test"),
     )
-
-    table = scoring.predictions(settings, dataset, units)
-    videos = pd.read_csv(paths.decode_table(dataset))
-    dropped = int(((videos["split"] == "test") & videos["verdict"].str.startswith("refused")).sum())
-    metrics = scoring.metrics(settings, dataset, model, table, dropped)
-    target = scratch.unit("predictions.parquet")
-    table.to_parquet(target, index=False)
-    whole(paths.accuracy(dataset, model), lambda path: path.write_text(metrics, encoding="utf-8"))
-    scratch.publish({target: paths.predictions(dataset, model)})
+    file = run.scratch.path / "predictions.parquet"
+    table.to_parquet(file, index=False)
+    write_atomically(
+        run.out("reports/metrics"), lambda path: path.write_text(metrics, encoding="utf-8")
+    )
+    run.publish({"data/predictions": file})
 
 
 if __name__ == "__main__":

@@ -1,34 +1,40 @@
-"""Stage extract: what every tap of a fine-tuned model hears, for the test clips and their controls, as one activation store."""
+"""Stage extract: activations of every tap, for the test clips and their controls."""
 
 from functools import partial
-from pathlib import Path
 
-from signal_perception import activations, params, paths, stage, workers
-from signal_perception.closure import code_hash
-from signal_perception.scratch import Scratch
+from signal_perception.clips.store import ClipStore
+from signal_perception.extract import run as extraction
+from signal_perception.extract.settings import Settings
+from signal_perception.inference import scorer
+from signal_perception.pipeline import stage
+from signal_perception.pipeline.units import finish
 
 
 def main(dataset: str, model: str) -> None:
-    settings = params.load(paths.PARAMS)
-    scratch = Scratch(
-        f"extract@{dataset}-{model}",
-        settings=[
-            params.plain(settings.model(model)),
-            params.plain(settings.extract),
-            settings.seed,
-            settings.cpu_threads,
-        ],
-        inputs=[paths.clips(dataset, "test"), paths.weights(dataset, model)],
-        code=code_hash(Path(__file__), [f"signal_perception.models.{model}"]),
+    run = stage.start("extract", dataset, model)
+    settings = run.settings(Settings)
+    clips, weights = run.dep("data/clips"), run.dep("data/weights")
+    load = partial(
+        scorer.load,
+        model,
+        settings.model.network,
+        settings.model.input,
+        weights,
+        classes=len(ClipStore(clips).classes),
+        precision=settings.finetune.precision,
+        threads=settings.cpu_threads,
     )
-    store = scratch.unit("activations.zarr")
+    store = run.scratch.path / "activations.zarr"
     if not store.is_dir():
-        activations.create(settings, dataset, model, store)
-    units = activations.units(settings, dataset, scratch.path)
-    left = [unit for unit in units if not unit.mark.is_file()]
-    work = partial(activations.extract, settings, dataset, model, store)
-    workers.run(left, work, label=f"extract {dataset} {model}", unit="shard", done=len(units) - len(left), spread=False)
-    scratch.publish({store: paths.activations(dataset, model)})
+        extraction.create(settings, model, clips, weights, load(), store)
+    finish(
+        extraction.units(clips, settings.extract, run.scratch.path),
+        partial(extraction.extract, settings, model, clips, store),
+        label=f"extract {dataset} {model}",
+        noun="shard",
+        prepare=load,
+    )
+    run.publish({"data/activations": store})
 
 
 if __name__ == "__main__":

@@ -1,47 +1,43 @@
 """Stage noise: the weight-noise grids of one fine-tuned model, cell by cell, and their tables."""
 
 import json
-from functools import partial
-from pathlib import Path
 
-from signal_perception import assembly, grid, grid_tables, models, params, paths, stage, views, workers
-from signal_perception.closure import code_hash
-from signal_perception.intervals import resamples
-from signal_perception.scratch import Scratch, whole
-
-CELLS_PER_UNIT = 8
+from signal_perception.clips.store import ClipStore
+from signal_perception.noise import run as cells
+from signal_perception.noise import tables
+from signal_perception.noise.settings import Settings
+from signal_perception.pipeline import stage
+from signal_perception.pipeline.units import write_atomically
+from signal_perception.statistics.intervals import resamples
 
 
 def main(dataset: str, model: str) -> None:
-    settings = params.load(paths.PARAMS)
-    noise = settings.noise
-    scratch = Scratch(
-        f"noise@{dataset}-{model}",
-        settings=[params.plain(settings.model(model)), params.plain(noise), settings.seed, settings.cpu_threads],
-        inputs=[paths.clips(dataset, "test"), paths.weights(dataset, model)],
-        code=code_hash(Path(__file__), [f"signal_perception.models.{model}"]),
+    run = stage.start("noise", dataset, model)
+    settings = run.settings(Settings)
+    clips = run.dep("data/clips")
+    grid = cells.plan_of(settings, model, clips)
+    units = cells.score_all(
+        settings,
+        model,
+        grid.cells,
+        clips=clips,
+        weights=run.dep("data/weights"),
+        work=run.scratch.path,
+        cache=run.scratch.cache("cells", without=cells.NO_MATTER_OF_A_CELL),
+        label=f"noise {dataset} {model}",
     )
-    clips = views.test_clips(settings, dataset, model)
-    components = models.components(model, assembly.outline(settings, model, len(clips.store.classes)))
-    cells, places = grid.plan(noise.grids, settings.model(model).disturb, list(components))
-    prepared = scratch.unit("clips.npy")
-    if not prepared.is_file():
-        whole(prepared, lambda path: grid.prepare(clips, path))
-    units = grid.units(cells, noise.repeats, CELLS_PER_UNIT, scratch.path)
-    left = [unit for unit in units if not unit.path.is_file()]
-    work = partial(grid.run, settings, dataset, model, prepared)
-    workers.run(left, work, label=f"noise {dataset} {model}", unit="block", done=len(units) - len(left), spread=False)
-
-    store = clips.store
-    draws = resamples(store.groups, settings.seed, noise.bootstrap)
-    outcomes = grid_tables.Outcomes(units, store.labels, draws)
-    table = grid_tables.table(dataset, model, cells, places, outcomes)
-    target = scratch.unit("logits.parquet")
-    grid_tables.write_logits(units, cells, store.ids, store.labels, target)
-    whole(paths.noise_table(dataset, model), lambda path: table.to_csv(path, index=False))
-    metrics = json.dumps(grid_tables.metrics(table), indent=2) + "\n"
-    whole(paths.noise_metrics(dataset, model), lambda path: path.write_text(metrics, encoding="utf-8"))
-    scratch.publish({target: paths.noise_logits(dataset, model)})
+    store = ClipStore(clips)
+    draws = resamples(store.groups, settings.seed, settings.noise.bootstrap)
+    outcomes = tables.Outcomes(units, store.labels, draws)
+    table = tables.table(dataset, model, grid.cells, grid.places, outcomes)
+    metrics = json.dumps(tables.metrics(table), indent=2) + "\n"
+    file = run.scratch.path / "logits.parquet"
+    tables.write_logits(units, store.ids, store.labels, file)
+    write_atomically(run.out("reports/tables"), lambda path: table.to_csv(path, index=False))
+    write_atomically(
+        run.out("reports/metrics"), lambda path: path.write_text(metrics, encoding="utf-8")
+    )
+    run.publish({"data/noise": file})
 
 
 if __name__ == "__main__":

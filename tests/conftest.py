@@ -10,8 +10,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder with reference outputs, real videos and real weights; tests that need it skip where it is absent."""
+    """Folder with reference outputs, real videos and real weights.
+
+    Tests that need it skip where it is absent.
+    """
     folder = Path(os.environ.get("SIGNAL_PERCEPTION_SHARED", ROOT.parent / "shared"))
     if not (folder / "reference").is_dir():
-        pytest.skip(f"no reference data at {folder}: set SIGNAL_PERCEPTION_SHARED to the folder that holds it")
+        pytest.skip(
+            f"no reference data at {folder}: set SIGNAL_PERCEPTION_SHARED to the folder that has it"
+        )
     return folder

@@ -1,115 +1,111 @@
-"""The architecture as the code has it: imports go down only, and dvc.yaml lists exactly the code that each stage runs."""
+"""The architecture as the code has it: imports go down only, light rooms stay light."""
 
-import ast
 from pathlib import Path
 
 import pytest
-from project import ROOT
-from ruamel.yaml import YAML
 
-from signal_perception import models
-from signal_perception.closure import SOURCE, closure
+from signal_perception.pipeline.code import PACKAGE, SOURCE, closure, imported_names
+from tests.support.project import ROOT
 
-PACKAGE = SOURCE / "signal_perception"
+ROOMS = SOURCE / PACKAGE
 
-# from the ground up; a file may import files of its own layer and of those below
+# From the ground up; a room may import its own files and those of the layers below it. Everyone may
+# use `pipeline`, which imports nothing of the package but itself.
 LAYERS = [
-    ("errors", "seeding", "progress"),
-    ("params", "paths", "scratch", "workers", "closure", "stage"),
-    ("data",),
-    ("models",),
-    ("intervals", "spectra", "noise"),
-    ("devices", "assembly", "views", "activation_store", "ingest"),
-    (
-        "training",
-        "evaluation",
-        "spectral_tables",
-        "scoring",
-        "classification",
-        "activations",
-        "grid",
-        "grid_tables",
-        "report",
-    ),
-    ("checks", "lanes"),
-    ("cli",),
+    ("vocabulary", "seeding"),
+    ("clips", "models", "statistics"),
+    ("inference",),
+    ("synthesise", "decode", "finetune", "evaluate", "extract", "spectra", "noise", "report"),
+    ("commands",),
 ]
-HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-# what stays light on purpose: part of the package → modules outside it that it may import
-ALONE = {"spectra": {"numpy"}, "intervals": {"numpy"}}
-WITHOUT = {"report": {"torch", "timm"}, "data/catalog": {"torch"}, "data/decode": {"torch"}, "data/clips": {"torch"}}
+HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}
+STAGES = LAYERS[3]
+# What a stage's room may import of another stage's: the reader of the product before it, and
+# definitions, which are NumPy alone.
+READERS = {
+    "decode": {"synthesise.settings"},
+    "spectra": {"extract.store"},
+    "evaluate": {"decode.table"},
+    "report": {"decode.table", "spectra.definitions"},
+}
+STANDARD = {"collections", "dataclasses", "math", "typing"}
+# Files that stay light on purpose → the only packages from outside that they may import.
+NUMPY_ALONE = ("statistics", "spectra/definitions.py", "noise/definitions.py")
+# Rooms and files → what they never reach, not even indirectly.
+NEVER = {
+    "report": {"torch", "timm"},
+    "decode": {"torch", "timm"},
+    "clips/store.py": {"torch", "timm"},
+    "spectra": {"torch", "timm"},
+    "statistics": {"torch", "timm", "pandas"},
+}
 
 
-def _part(file: Path) -> str:
-    return file.relative_to(PACKAGE).with_suffix("").parts[0]
+def _files(place: Path = ROOMS) -> list[Path]:
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
 
 
-def _imported(file: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+def _room(file: Path) -> str:
+    return file.relative_to(ROOMS).with_suffix("").parts[0]
 
 
-def _files() -> list[Path]:
-    return [file for file in sorted(PACKAGE.rglob("*.py")) if file != PACKAGE / "__init__.py"]
+def _own_imports(file: Path) -> list[str]:
+    names = [name.removeprefix(f"{PACKAGE}.") for name in imported_names(file)]
+    return [name for name in names if name.split(".")[0] in {*HEIGHT, "pipeline"}]
 
 
-def test_every_part_has_its_layer() -> None:
-    assert {_part(file) for file in _files()} == set(HEIGHT)
+def test_every_room_has_its_layer() -> None:
+    rooms = {_room(file) for file in _files()} - {"__init__", "pipeline"}
+    assert rooms == set(HEIGHT)
 
 
-@pytest.mark.parametrize("file", _files(), ids=lambda file: str(file.relative_to(PACKAGE)))
+@pytest.mark.parametrize("file", _files(), ids=lambda file: str(file.relative_to(ROOMS)))
 def test_imports_go_down_only(file: Path) -> None:
-    own = _part(file)
-    for name in _imported(file):
-        package, _, rest = name.partition(".")
-        part = rest.split(".")[0]
-        if package == "signal_perception" and part in HEIGHT:
-            assert HEIGHT[part] <= HEIGHT[own], f"{own} imports {name}, which lies above it"
-            assert not (own == "models" and part == "data"), "models must not know data"
+    own = _room(file)
+    for name in _own_imports(file):
+        room = name.split(".")[0]
+        if room == own or room == "pipeline":
+            continue
+        assert own != "pipeline", f"pipeline imports {name}"
+        if room in STAGES and own in STAGES:
+            assert any(name.startswith(reader) for reader in READERS.get(own, ())) or (
+                name == room
+            ), f"{own} imports {name}, which belongs to another stage"
+        else:
+            assert HEIGHT[room] < HEIGHT[own], f"{own} imports {name}, which lies above it"
 
 
-def test_light_parts_stay_light() -> None:
-    standard = {"collections", "dataclasses", "math", "typing"}
-    for part, allowed in ALONE.items():
-        outside = {name.split(".")[0] for name in _imported(PACKAGE / f"{part}.py")} - standard - {"signal_perception"}
-        assert outside == allowed
-    for part, refused in WITHOUT.items():
-        place = PACKAGE / part
-        for file in place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]:
-            reached = {file, *closure(file)}
-            outside = {name.split(".")[0] for each in reached for name in _imported(each)}
-            assert not outside & refused, f"{file} reaches {outside & refused}"
+def test_models_know_no_clips() -> None:
+    for file in _files(ROOMS / "models"):
+        assert not any(name.startswith("clips") for name in _own_imports(file)), file
 
 
-def _stages() -> dict[str, dict]:
-    return YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+@pytest.mark.parametrize("place", NUMPY_ALONE)
+def test_definitions_and_statistics_are_numpy_alone(place: str) -> None:
+    for file in _files(ROOMS / place):
+        outside = {name.split(".")[0] for name in imported_names(file)} - STANDARD - {PACKAGE}
+        assert outside <= {"numpy", "scipy"}, file
+        used = {name for name in _own_imports(file) if name.count(".")}
+        allowed = ("statistics.", "pipeline.errors", "seeding.")
+        assert all(name.startswith(allowed) for name in used), file
 
 
-@pytest.mark.parametrize("name", sorted(_stages()))
-def test_code_deps_equal_the_import_closure(name: str) -> None:
-    stage = _stages()[name]
-    listed = [dep for dep in stage["deps"] if dep.endswith(".py")]
-    script = f"stages/{name}.py"
-    assert stage["cmd"].startswith(f"python {script}")
-    uses_model_file = any("${item.model}.py" in dep for dep in listed)
-    for model in models.names() if uses_model_file else [""]:
-        modules = [f"signal_perception.models.{model}"] if model else []
-        needed = {str(file.relative_to(ROOT)) for file in closure(ROOT / script, modules)} | {script}
-        assert {dep.replace("${item.model}", model) for dep in listed} == needed
-    assert len(listed) == len(set(listed))
+@pytest.mark.parametrize("place", NEVER)
+def test_light_rooms_stay_light(place: str) -> None:
+    for file in _files(ROOMS / place):
+        reached = {file, *closure(file)}
+        outside = {name.split(".")[0] for each in reached for name in imported_names(each)}
+        assert not outside & NEVER[place], f"{file} reaches {outside & NEVER[place]}"
 
 
-def test_stages_that_build_a_model_list_its_file() -> None:
-    for name, stage in _stages().items():
-        builds = any(dep.endswith("models/__init__.py") for dep in stage["deps"])
-        assert builds == any("models/${item.model}.py" in dep for dep in stage["deps"]), name
+def test_no_room_is_empty_and_no_package_re_exports() -> None:
+    for init in ROOMS.rglob("__init__.py"):
+        assert not imported_names(init), f"{init} imports, which widens every closure"
+        if init.parent != ROOMS:
+            assert len(list(init.parent.glob("*.py"))) > 1, f"{init.parent} is empty"
 
 
-def test_a_stage_script_fits_on_a_screen() -> None:
-    for script in (ROOT / "stages").glob("*.py"):
-        assert len(script.read_text(encoding="utf-8").splitlines()) < 70, script
+def test_tests_lie_in_the_folders_of_the_code() -> None:
+    rooms = {folder.name for folder in ROOMS.iterdir() if (folder / "__init__.py").is_file()}
+    folders = {folder.name for folder in (ROOT / "tests").iterdir() if any(folder.glob("test_*"))}
+    assert folders <= rooms

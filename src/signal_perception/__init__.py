@@ -1,1 +1,4 @@
-"""How video models perceive signals in time: temporal spectra of activations and robustness to weight noise."""
+"""How video models perceive signals in time.
+
+Temporal spectra of their activations, and their robustness to weight noise.
+"""

@@ -1,46 +1,63 @@
-"""I3D on ResNet-50: a 2-D residual network, some of whose kernels are inflated along time. The I3D of the poster's Figure 1 (16 blocks).
+"""I3D on ResNet-50: a 2-D residual network, some of whose kernels are inflated along time.
 
-Paper: Carreira and Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset", CVPR 2017, arXiv 1705.07750; on
-ResNet-50: Wang, Girshick, Gupta and He, "Non-local Neural Networks", CVPR 2018, arXiv 1711.07971.
-Code: github.com/open-mmlab/mmaction2, mmaction/models/backbones/resnet3d.py and heads/i3d_head.py.
+It is the I3D of the poster's Figure 1 (16 blocks).
+Paper: Carreira and Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics
+Dataset", CVPR 2017, arXiv 1705.07750; on ResNet-50: Wang, Girshick, Gupta and He, "Non-local Neural
+Networks", CVPR 2018, arXiv 1711.07971. Code: github.com/open-mmlab/mmaction2,
+mmaction/models/backbones/resnet3d.py and heads/i3d_head.py.
 
-Released checkpoint, Kinetics-400 top-1 / top-5: i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb_20220812-e213c223.pth,
-73.47 / 91.27 (32 frames, stride 2, 10 × 3 views of 256 × 256; mean 123.675 116.28 103.53, std 58.395 57.12 57.375 of 255).
-Layouts that `from_checkpoint` knows: mmaction2's (under state_dict) and our own, which leaves out "backbone.".
+Released checkpoint, Kinetics-400 top-1 / top-5:
+i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb_20220812-e213c223.pth, 73.47 / 91.27
+(32 frames, stride 2, 10 × 3 views of 256 × 256; mean 123.675 116.28 103.53, std 58.395 57.12 57.375
+of 255). Layouts that `from_checkpoint` knows: mmaction2's (under state_dict) and our own, which
+leaves out "backbone.".
 
-Particulars kept: the stem halves time twice, its pool by dropping every other frame (kernel 1, stride 2); one more pool halves time after
-the first stage, no block does. Within a bottleneck only the first kernel is inflated (3×1×1), in every second block, and in the last
-stage in its middle block alone. A block's stream is what leaves its last ReLU; its branch is what is added to the shortcut before.
+Particulars of the original: the stem halves time twice, its pool by dropping every other frame
+(kernel 1, stride 2); one more pool halves time after the first stage, no block does. Within a
+bottleneck only the first kernel is inflated (3×1×1), in every second block, and in the last stage
+in its middle block alone. A block's stream is what leaves its last ReLU; its branch is what is
+added to the shortcut before.
 """
 
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from signal_perception.errors import UserError
-from signal_perception.models.blocks import Segment, State, fold, renamed
-from signal_perception.models.taps import Tap, Weights, sublayer_taps, weight
+from signal_perception.models.core.names import renamed
+from signal_perception.models.core.state import Segment, State, fold
+from signal_perception.models.core.taps import Tap, Weights, sublayer_taps, weight
+from signal_perception.pipeline.errors import UserError
 
-_INFLATED = ((1, 1, 1), (1, 0, 1, 0), (1, 0, 1, 0, 1, 0), (0, 1, 0))  # per stage and block: whether conv1 is 3×1×1
+# per stage and block: whether conv1 is 3×1×1
+_INFLATED = ((1, 1, 1), (1, 0, 1, 0), (1, 0, 1, 0, 1, 0), (0, 1, 0))
 _PLANES = (64, 128, 256, 512)
 _EXPANSION = 4
 
 Size = tuple[int, int, int]
 
 
-def build(num_classes: int, *, width: float = 1.0, dropout: float = 0.5) -> "ResNetI3d":
-    """I3D-ResNet-50, or a narrower one.
+@dataclass(frozen=True)
+class Network:
+    """Network numbers; I3D-ResNet-50 by default.
 
     Parameters
     ----------
     width: factor on all channel counts, 1/8 for a tiny network.
     dropout: share of pooled features dropped while training.
     """
-    if width <= 0:
-        raise UserError(f"i3d has width = {width}: choose a positive number")
-    return ResNetI3d(num_classes, width, dropout)
+
+    width: float = 1.0
+    dropout: float = 0.5
+
+
+def build(num_classes: int, network: Network) -> "ResNetI3d":
+    """A fresh model."""
+    if network.width <= 0:
+        raise UserError(f"Model i3d has width = {network.width}: choose a positive number.")
+    return ResNetI3d(num_classes, network)
 
 
 def from_checkpoint(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -77,23 +94,27 @@ def weights(model: "ResNetI3d") -> list[Weights]:
 
 
 class ResNetI3d(nn.Module):
-    """(b 3 t h w) → (b classes). Names of modules and parameters are mmaction2's, without "backbone."."""
+    """(b 3 t h w) → (b classes).
+
+    Names of modules and parameters are mmaction2's, without "backbone.".
+    """
 
     classifier = "head"
 
-    def __init__(self, num_classes: int, width: float, dropout: float):
+    def __init__(self, num_classes: int, network: Network):
         super().__init__()
-        first, *_ = planes = [max(1, round(channels * width)) for channels in _PLANES]
-        self.conv1 = _Unit(3, first, (5, 7, 7), (2, 2, 2))
-        channels = first
+        planes = [max(1, round(channels * network.width)) for channels in _PLANES]
+        self.conv1 = _Unit(3, planes[0], (5, 7, 7), (2, 2, 2))
+        channels = planes[0]
         for stage, inflated in enumerate(_INFLATED):
             blocks = []
             for i, inflate in enumerate(inflated):
                 stride = 2 if stage and not i else 1
-                blocks.append(_Bottleneck(channels, planes[stage], bool(inflate), stride, shortcut=not i))
+                block = _Bottleneck(channels, planes[stage], bool(inflate), stride, shortcut=not i)
+                blocks.append(block)
                 channels = planes[stage] * _EXPANSION
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(network.dropout)
         self.head = nn.Linear(channels, num_classes)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
@@ -108,16 +129,21 @@ class ResNetI3d(nn.Module):
 
     def group_matcher(self, coarse: bool = False) -> dict[str, object]:
         """Which parameters form one layer, for timm's layer-wise learning rates."""
-        return {"stem": "^conv1", "blocks": [(rf"^{name}\.", (i,)) for i, (name, _) in enumerate(self.bottlenecks())]}
+        blocks = [(rf"^{name}\.", (i,)) for i, (name, _) in enumerate(self.bottlenecks())]
+        return {"stem": "^conv1", "blocks": blocks}
 
     def forward(self, clip: torch.Tensor) -> torch.Tensor:
         return fold(segments(self), clip)
 
     def stem(self, clip: State) -> torch.Tensor:
-        """Clip (b 3 t h w) → (b c t/4 h/4 w/4), channels last in memory from here on, which convolutions are quicker with."""
+        """Clip (b 3 t h w) → (b c t/4 h/4 w/4).
+
+        From here on, channels lie last in memory, which convolutions are quicker with.
+        """
         assert isinstance(clip, torch.Tensor)
         x = self.conv1(clip.contiguous(memory_format=torch.channels_last_3d))
-        x = x[:, :, ::2]  # as the pool would, whose kernel covers one frame and whose stride is two
+        # as the pool would, whose kernel covers one frame and whose stride is two
+        x = x[:, :, ::2]
         return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
     def classify(self, x: State) -> torch.Tensor:
@@ -127,13 +153,22 @@ class ResNetI3d(nn.Module):
 
 
 class _Unit(nn.Module):
-    """Convolution without bias, padded to keep its size at stride 1 → batch normalisation → ReLU, if wanted."""
+    """Convolution without bias → batch normalisation → ReLU, if wanted.
 
-    def __init__(self, channels: int, outputs: int, kernel: Size, stride: Size = (1, 1, 1), relu: bool = True):
+    The convolution is padded to preserve its size at stride 1.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        kernel: Size,
+        stride: Size = (1, 1, 1),
+        relu: bool = True,
+    ):
         super().__init__()
-        self.conv = nn.Conv3d(
-            channels, outputs, kernel, stride, (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2), bias=False
-        )
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+        self.conv = nn.Conv3d(channels, outputs, kernel, stride, padding, bias=False)
         self.bn = nn.BatchNorm3d(outputs)
         self.relu = relu
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
@@ -144,16 +179,19 @@ class _Unit(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """ReLU(shortcut(x) + conv3(conv2(conv1(x)))): 1×1×1 or 3×1×1 → 1×3×3 with the stride → 1×1×1."""
+    """ReLU(shortcut(x) + conv3(conv2(conv1(x)))).
+
+    Kernels: 1×1×1 or 3×1×1 → 1×3×3 with the stride → 1×1×1.
+    """
 
     def __init__(self, channels: int, planes: int, inflate: bool, stride: int, *, shortcut: bool):
         super().__init__()
-        strides = (1, stride, stride)
+        strides, outputs = (1, stride, stride), planes * _EXPANSION
         self.conv1 = _Unit(channels, planes, (3 if inflate else 1, 1, 1))
         self.conv2 = _Unit(planes, planes, (1, 3, 3), strides)
-        self.conv3 = _Unit(planes, planes * _EXPANSION, (1, 1, 1), relu=False)
+        self.conv3 = _Unit(planes, outputs, (1, 1, 1), relu=False)
         self.downsample = (
-            _Unit(channels, planes * _EXPANSION, (1, 1, 1), strides, relu=False) if shortcut else nn.Identity()
+            _Unit(channels, outputs, (1, 1, 1), strides, relu=False) if shortcut else nn.Identity()
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

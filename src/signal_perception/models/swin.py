@@ -1,87 +1,103 @@
-"""Video Swin: tokens attend within windows of space and time, which move by half a window from block to block.
+"""Video Swin: tokens attend within windows of space and time, which shift from block to block.
 
-Paper: Liu, Ning, Cao, Wei, Zhang, Lin and Hu, "Video Swin Transformer", CVPR 2022, arXiv 2106.13230.
-Code: github.com/SwinTransformer/Video-Swin-Transformer, mmaction/models/backbones/swin_transformer.py and heads/i3d_head.py.
+Paper: Liu, Ning, Cao, Wei, Zhang, Lin and Hu, "Video Swin Transformer", CVPR 2022, arXiv
+2106.13230.
+Code: github.com/SwinTransformer/Video-Swin-Transformer,
+mmaction/models/backbones/swin_transformer.py and heads/i3d_head.py.
 
-Released checkpoints, Kinetics-400 top-1 / top-5 (the repository's README; 32 frames, stride 2, 4 × 3 views):
-swin_tiny_patch244_window877_kinetics400_1k.pth 78.8 / 93.6, swin_small_…_1k.pth 80.6 / 94.5, swin_base_…_1k.pth 80.6 / 94.6,
-swin_base_…_22k.pth 82.7 / 95.5. mmaction2: swin-small-p244-w877_in1k-pre_8xb8-amp-32x2x1-30e_kinetics400-rgb_20220930-e91ab986.pth
-80.54 / 94.46, swin-base-…_20220930-182ec6cc.pth 80.57 / 94.49. torchvision: swin3d_t, swin3d_s, swin3d_b (converted from the authors').
-Layouts that `from_checkpoint` knows: the authors' and mmaction2's (under state_dict), torchvision's, and our own. Index buffers are
-left out. Small has `embed_dim: 96, depths: [2, 2, 18, 2], heads: [3, 6, 12, 24]`, tiny `depths: [2, 2, 6, 2]`, base `embed_dim: 128,
-heads: [4, 8, 16, 32]`.
+Released checkpoints, Kinetics-400 top-1 / top-5 (the repository's README; 32 frames, stride 2, 4 ×
+3 views): swin_tiny_patch244_window877_kinetics400_1k.pth 78.8 / 93.6, swin_small_…_1k.pth 80.6 /
+94.5, swin_base_…_1k.pth 80.6 / 94.6, swin_base_…_22k.pth 82.7 / 95.5. mmaction2:
+swin-small-p244-w877_in1k-pre_8xb8-amp-32x2x1-30e_kinetics400-rgb_20220930-e91ab986.pth 80.54 /
+94.46, swin-base-…_20220930-182ec6cc.pth 80.57 / 94.49. torchvision: swin3d_t, swin3d_s, swin3d_b
+(converted from the authors'). Layouts that `from_checkpoint` knows: the authors' and mmaction2's
+(under state_dict), torchvision's, and our own. Index buffers are left out. Small has `embed_dim:
+96, depths: [2, 2, 18, 2], heads: [3, 6, 12, 24]`, tiny `depths: [2, 2, 6, 2]`, base `embed_dim:
+128, heads: [4, 8, 16, 32]`.
 
-Names here are the authors' without "backbone.", except that each block groups its parts by sub-layer (joint_attn, mlp). Particulars kept:
-where the map is no larger than the window, the window shrinks to it and does not move; the position bias is then a plain corner of the full
-window's; maps are padded with zeros, which take part in the attention, up to whole windows; tokens from different sides of the wrapped
-border are kept apart by −100. Blocks are counted through all stages; a stage's merging of patches lies between blocks.
+Names here are the authors' without "backbone.", except that each block groups its parts by
+sub-layer (joint_attn, mlp). Particulars of the original: where the map is no larger than the
+window, the window shrinks to it and does not shift; the position bias is then a plain corner of the
+full window's; maps are padded with zeros, which take part in the attention, up to complete windows.
+A shifted window at the border wraps around to the other end of the map; −100 keeps its tokens from
+different ends apart. Blocks are counted through all stages; a stage's merging of patches lies
+between blocks.
 """
 
 import itertools
+from dataclasses import dataclass
 
 import torch
-from timm.layers.drop import DropPath
-from timm.layers.weight_init import trunc_normal_
 from torch import nn
 from torch.nn import functional as F
 
-from signal_perception.errors import UserError
-from signal_perception.models.blocks import (
-    PORTION,
-    Mlp,
-    MlpSublayer,
-    Segment,
-    State,
-    Tokens,
-    fold,
-    frugal,
-    init_linear,
-    renamed,
-    rising,
+from signal_perception.models.core.attention import check_heads
+from signal_perception.models.core.mlp import Mlp, MlpSublayer
+from signal_perception.models.core.names import renamed
+from signal_perception.models.core.portions import PORTION_TOKENS, is_memory_bound
+from signal_perception.models.core.state import Segment, State, Tokens, fold
+from signal_perception.models.core.taps import (
+    Tap,
+    Weights,
+    attention_weights,
+    mlp_weights,
+    sublayer_taps,
 )
-from signal_perception.models.taps import Tap, Weights, attention_weights, mlp_weights, sublayer_taps
+from signal_perception.models.core.timm_layers import DropPath, trunc_normal_
+from signal_perception.models.core.training import drop_path_rates, init_linear
+from signal_perception.pipeline.errors import UserError
 
-_APART = -100.0
+_MASKED = -100.0
 
 Size = tuple[int, int, int]
 
 
-def build(
-    num_classes: int,
-    *,
-    patch_size: tuple[int, int, int] = (2, 4, 4),
-    window: tuple[int, int, int] = (8, 7, 7),
-    embed_dim: int = 96,
-    depths: tuple[int, ...] = (2, 2, 18, 2),
-    heads: tuple[int, ...] = (3, 6, 12, 24),
-    mlp_ratio: float = 4.0,
-    drop_path: float = 0.1,
-    head_dropout: float = 0.5,
-    patch_norm: bool = True,
-) -> "Swin":
-    """Video Swin-Small by default.
+@dataclass(frozen=True)
+class Network:
+    """Network numbers; Video Swin-Small by default.
 
     Parameters
     ----------
-    patch_size, window: (t, h, w) of a token in pixels, and of a window in tokens. Clips of any size are taken.
-    embed_dim: channels of the first stage, doubled by every further one. depths, heads: blocks and attention heads of each stage.
-    drop_path: rate of the last block, rising linearly from 0 in the first. head_dropout: before the last linear layer.
+    patch_size, window: (t, h, w) of a token in pixels, and of a window in tokens. Clips of any size
+        are taken.
+    embed_dim: channels of the first stage, doubled by every further one.
+    depths, heads: blocks and attention heads of each stage.
+    drop_path: rate of the last block, rising linearly from 0 in the first.
+    head_dropout: before the last linear layer.
     patch_norm: normalise the tokens before the first block.
     """
-    if len(depths) != len(heads):
-        raise UserError(f"swin has depths = {depths} and heads = {heads}: give both one number per stage")
-    return Swin(
-        num_classes, patch_size, window, embed_dim, depths, heads, mlp_ratio, drop_path, head_dropout, patch_norm
-    )
+
+    patch_size: tuple[int, int, int] = (2, 4, 4)
+    window: tuple[int, int, int] = (8, 7, 7)
+    embed_dim: int = 96
+    depths: tuple[int, ...] = (2, 2, 18, 2)
+    heads: tuple[int, ...] = (3, 6, 12, 24)
+    mlp_ratio: float = 4.0
+    drop_path: float = 0.1
+    head_dropout: float = 0.5
+    patch_norm: bool = True
+
+
+def build(num_classes: int, network: Network) -> "Swin":
+    """A fresh model."""
+    if len(network.depths) != len(network.heads):
+        raise UserError(
+            f"Model swin has depths = {network.depths} and heads = {network.heads}: "
+            f"give both one number per stage."
+        )
+    return Swin(num_classes, network)
 
 
 def from_checkpoint(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Any known layout (see above) in our names; names that belong to none are kept, for the strict load to refuse."""
+    """Any known layout in our names; unknown names stay, for the strict load to refuse."""
     return renamed(state, _NAMES)
 
 
 def taps(model: "Swin") -> list[Tap]:
-    """Per block joint_attn (within its window) and mlp, each as what it adds (branch) and as the stream after it."""
+    """Per block joint_attn (within its window) and mlp.
+
+    Each as what it adds (branch) and as the stream after it.
+    """
     found = []
     for i, path in enumerate(model.paths()):
         found += sublayer_taps(i, "joint_attn", f"{path}.joint_attn", "b (t h w) c", 0, "attn")
@@ -113,45 +129,39 @@ class Swin(nn.Module):
 
     classifier = "head"
 
-    def __init__(
-        self,
-        num_classes: int,
-        patch_size: Size,
-        window: Size,
-        dim: int,
-        depths: tuple[int, ...],
-        heads: tuple[int, ...],
-        mlp_ratio: float,
-        drop_path: float,
-        head_dropout: float,
-        patch_norm: bool,
-    ):
+    def __init__(self, num_classes: int, network: Network):
         super().__init__()
-        self.patch_size = patch_size
-        self.patch_embed = _PatchEmbed(dim, patch_size, patch_norm)
+        dim = network.embed_dim
+        self.patch_size = network.patch_size
+        self.patch_embed = _PatchEmbed(dim, network.patch_size, network.patch_norm)
         self.layers = nn.ModuleList()
-        rates = iter(rising(drop_path, sum(depths)))
-        for stage, (depth, count) in enumerate(zip(depths, heads)):
-            blocks = [_block(dim, count, window, i % 2 == 1, mlp_ratio, next(rates)) for i in range(depth)]
-            is_last = stage == len(depths) - 1
+        rates = iter(drop_path_rates(network.drop_path, sum(network.depths)))
+        for stage, (depth, heads) in enumerate(zip(network.depths, network.heads)):
+            blocks = [_block(network, dim, heads, i % 2 == 1, next(rates)) for i in range(depth)]
+            is_last = stage == len(network.depths) - 1
             self.layers.append(_Stage(blocks, None if is_last else _PatchMerging(dim)))
             dim *= 1 if is_last else 2
         self.norm = nn.LayerNorm(dim)
-        self.head_drop = nn.Dropout(head_dropout)
+        self.head_drop = nn.Dropout(network.head_dropout)
         self.head = nn.Linear(dim, num_classes)
         self.apply(init_linear)
 
     def paths(self) -> list[str]:
         """Names of the blocks, in execution order."""
-        return [f"layers.{s}.blocks.{i}" for s, stage in enumerate(self.stages()) for i in range(len(stage.blocks))]
+        return [
+            f"layers.{s}.blocks.{i}"
+            for s, stage in enumerate(self.stages())
+            for i in range(len(stage.blocks))
+        ]
 
     def stages(self) -> list["_Stage"]:
         """The stages, in execution order."""
         return [stage for stage in self.layers if isinstance(stage, _Stage)]
 
     def no_weight_decay(self) -> set[str]:
-        """Parameters that timm's optimisers leave out of weight decay, beside biases and norms."""
-        return {name for name, _ in self.named_parameters() if name.endswith("relative_position_bias_table")}
+        """Parameters that timm leaves out of weight decay, beside biases and norms."""
+        names = (name for name, _ in self.named_parameters())
+        return {name for name in names if name.endswith("relative_position_bias_table")}
 
     def group_matcher(self, coarse: bool = False) -> dict[str, object]:
         """Which parameters form one layer, for timm's layer-wise learning rates."""
@@ -168,7 +178,7 @@ class Swin(nn.Module):
         return fold(segments(self), clip)
 
     def embed(self, clip: State) -> Tokens:
-        """Clip (b 3 t h w), padded at its ends to whole patches → tokens (b t*h*w c), time slowest."""
+        """Clip (b 3 t h w), padded to complete patches → tokens (b t*h*w c), time slowest."""
         assert isinstance(clip, torch.Tensor)
         x = self.patch_embed(_padded(clip, self.patch_size))
         return Tokens(x.flatten(1, 3), (x.shape[1], x.shape[2], x.shape[3]))
@@ -201,12 +211,14 @@ class _Stage(nn.Module):
 
 
 class _WindowAttention(nn.Module):
-    """Attention within windows, (b t*h*w c) → (b t*h*w c), with a bias for each head and distance (t, h, w) between two tokens."""
+    """Attention within windows, (b t*h*w c) → (b t*h*w c).
+
+    Each head has a bias for each distance (t, h, w) between two tokens.
+    """
 
     def __init__(self, dim: int, heads: int, window: Size, shifted: bool):
         super().__init__()
-        if dim % heads:
-            raise UserError(f"embed_dim = {dim} cannot be split among heads = {heads}: choose a divisor of {dim}")
+        check_heads(dim, heads)
         self.heads, self.window, self.shifted = heads, window, shifted
         distances = (2 * window[0] - 1) * (2 * window[1] - 1) * (2 * window[2] - 1)
         self.relative_position_bias_table = nn.Parameter(torch.zeros(distances, heads))
@@ -218,30 +230,41 @@ class _WindowAttention(nn.Module):
 
     def forward(self, x: torch.Tensor, grid: Size) -> torch.Tensor:
         window = tuple(min(size, most) for size, most in zip(grid, self.window))
-        shift = [most // 2 if self.shifted and size > most else 0 for size, most in zip(grid, self.window)]
+        shift = [
+            most // 2 if self.shifted and size > most else 0
+            for size, most in zip(grid, self.window)
+        ]
         padded = [-(-size // w) * w for size, w in zip(grid, window)]
         if padded != list(grid):
             x = _padded(x.transpose(1, 2).unflatten(2, grid), window).flatten(2).transpose(1, 2)
         order, groups = _windows(padded, window, shift, x.device)
-        n = window[0] * window[1] * window[2]
-        index = self.relative_position_index[:n, :n].flatten()
-        bias = self.relative_position_bias_table[index].view(n, n, -1).permute(2, 0, 1)[None].contiguous()  # 1 head n n
-        parts, start = [], 0
-        for torn, count in groups:
-            mask = (bias + _apart(window, shift, torn, x.device)) if any(torn) else bias
-            step = max(1, PORTION // (n * x.shape[0])) if frugal(x) else count
+        bias = self._position_bias(window)
+        n, parts, start = bias.shape[-1], [], 0
+        for wraps, count in groups:
+            mask = (bias + _shift_mask(window, shift, wraps, x.device)) if any(wraps) else bias
+            step = max(1, PORTION_TOKENS // (n * x.shape[0])) if is_memory_bound(x) else count
             for first in range(start, start + count, step):
                 last = min(first + step, start + count)
-                parts.append(self._attend(x.index_select(1, order[first * n : last * n]), n, mask))
+                some = x.index_select(1, order[first * n : last * n])
+                parts.append(self._attend(some, n, mask))
             start += count
-        back = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=x.device))
+        back = torch.empty_like(order)
+        back.scatter_(0, order, torch.arange(len(order), device=x.device))
         if padded != list(grid):
             back = back.view(padded)[: grid[0], : grid[1], : grid[2]].flatten()
         return torch.cat(parts, 1).index_select(1, back)
 
+    def _position_bias(self, window: tuple[int, ...]) -> torch.Tensor:
+        """Bias of each pair of the n tokens of a window, (1 head n n)."""
+        n = window[0] * window[1] * window[2]
+        index = self.relative_position_index[:n, :n].flatten()
+        bias = self.relative_position_bias_table[index].view(n, n, -1)
+        return bias.permute(2, 0, 1)[None].contiguous()
+
     def _attend(self, x: torch.Tensor, n: int, mask: torch.Tensor) -> torch.Tensor:
         """Some windows of n tokens each, one after the other: (b windows*n c) → the same."""
-        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).unflatten(1, (-1, n)).flatten(0, 1)  # b*windows n 3 head d
+        # b*windows n 3 head d
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).unflatten(1, (-1, n)).flatten(0, 1)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask.to(q.dtype))
         return self.proj(mixed.transpose(1, 2).reshape(x.shape))
@@ -257,11 +280,15 @@ class _WindowSublayer(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, tokens: Tokens) -> Tokens:
-        return tokens._replace(x=tokens.x + self.drop_path(self.attn(self.norm(tokens.x), tokens.grid)))
+        added = self.drop_path(self.attn(self.norm(tokens.x), tokens.grid))
+        return tokens._replace(x=tokens.x + added)
 
 
 class _PatchMerging(nn.Module):
-    """Four neighbours of a frame become one token of twice the channels; odd maps are padded with zeros."""
+    """Four neighbours of a frame become one token of twice the channels.
+
+    Odd maps are padded with zeros.
+    """
 
     def __init__(self, dim: int):
         super().__init__()
@@ -270,59 +297,70 @@ class _PatchMerging(nn.Module):
 
     def forward(self, tokens: Tokens) -> Tokens:
         t, h, w = tokens.grid
-        x = tokens.x.unflatten(1, (t, h, w))
-        x = F.pad(x, (0, 0, 0, w % 2, 0, h % 2)).unflatten(3, (-1, 2)).unflatten(2, (-1, 2))  # b t h 2 w 2 c
-        x = x.permute(0, 1, 2, 4, 5, 3, 6)  # column before row: (0, 0), (1, 0), (0, 1), (1, 1) of (row, column)
+        x = F.pad(tokens.x.unflatten(1, (t, h, w)), (0, 0, 0, w % 2, 0, h % 2))
+        # b t h 2 w 2 c
+        x = x.unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
+        # column before row: (0, 0), (1, 0), (0, 1), (1, 1) of (row, column)
+        x = x.permute(0, 1, 2, 4, 5, 3, 6)
         grid = (t, x.shape[2], x.shape[3])
         return Tokens(self.reduction(self.norm(x.flatten(4).flatten(1, 3))), grid)
 
 
-def _block(dim: int, heads: int, window: Size, shifted: bool, mlp_ratio: float, drop_path: float) -> nn.Sequential:
+def _block(
+    network: Network, dim: int, heads: int, shifted: bool, drop_path: float
+) -> nn.Sequential:
     block = nn.Sequential()
-    block.add_module("joint_attn", _WindowSublayer(dim, heads, window, shifted, drop_path))
-    block.add_module("mlp", MlpSublayer(Mlp(dim, int(dim * mlp_ratio)), dim, eps=1e-5, drop_path=drop_path))
+    block.add_module("joint_attn", _WindowSublayer(dim, heads, network.window, shifted, drop_path))
+    mlp = Mlp(dim, int(dim * network.mlp_ratio))
+    block.add_module("mlp", MlpSublayer(mlp, dim, eps=1e-5, drop_path=drop_path))
     return block
 
 
 def _windows(
     size: list[int], window: tuple[int, ...], shift: list[int], device: torch.device
 ) -> tuple[torch.Tensor, list[tuple[tuple[bool, ...], int]]]:
-    """Which token of a map (t h w) comes where when its windows, moved by `shift`, are laid one after the other.
+    """Which token of a map (t h w) comes where when its shifted windows are laid end to end.
 
-    Returns the order (t*h*w,), and for each group of windows that are torn alike: the dimensions in which they join both ends of the
-    map, and their number. Only the last window of a moved dimension is torn.
+    Returns the order (t*h*w,), and for each group of windows that wrap around alike: whether they
+    do so in each dimension, and their number. Only the last window of a shifted dimension wraps.
     """
     places = torch.arange(size[0] * size[1] * size[2], device=device).view(size)
     places = places.roll([-s for s in shift], (0, 1, 2))
     t, h, w = counts = [size_ // w_ for size_, w_ in zip(size, window)]
-    places = places.view(t, window[0], h, window[1], w, window[2]).permute(
-        0, 2, 4, 1, 3, 5
-    )  # t h w of windows, then inside
-    ends = [[(False, 0, n - 1), (True, n - 1, n)] if s else [(False, 0, n)] for n, s in zip(counts, shift)]
+    places = places.view(t, window[0], h, window[1], w, window[2])
+    # t h w of windows, then inside
+    places = places.permute(0, 2, 4, 1, 3, 5)
+    ends = [
+        [(False, 0, n - 1), (True, n - 1, n)] if s else [(False, 0, n)]
+        for n, s in zip(counts, shift)
+    ]
     order, groups = [], []
     for ranges in itertools.product(*ends):
         (_, t0, t1), (_, h0, h1), (_, w0, w1) = ranges
         count = (t1 - t0) * (h1 - h0) * (w1 - w0)
         if count:
             order.append(places[t0:t1, h0:h1, w0:w1].flatten())
-            groups.append((tuple(torn for torn, _, _ in ranges), count))
+            groups.append((tuple(wraps for wraps, _, _ in ranges), count))
     return torch.cat(order), groups
 
 
-def _apart(window: tuple[int, ...], shift: list[int], torn: tuple[bool, ...], device: torch.device) -> torch.Tensor:
-    """−100 for each pair of tokens of a torn window that come from different ends of the map: (n, n)."""
+def _shift_mask(
+    window: tuple[int, ...], shift: list[int], wraps: tuple[bool, ...], device: torch.device
+) -> torch.Tensor:
+    """−100 for each pair of tokens of a window that come from different ends of the map: (n, n)."""
     side = torch.zeros(window, dtype=torch.int64, device=device)
-    for axis, (size, moved, is_torn) in enumerate(zip(window, shift, torn)):
-        if is_torn:
+    for axis, (size, moved, is_wrapped) in enumerate(zip(window, shift, wraps)):
+        if is_wrapped:
             late = (torch.arange(size, device=device) >= size - moved).long() << axis
             side = side + late.view([-1 if axis == other else 1 for other in range(3)])
     side = side.flatten()
-    return (side[:, None] != side[None, :]).float() * _APART
+    return (side[:, None] != side[None, :]).float() * _MASKED
 
 
 def _distance_index(window: Size) -> torch.Tensor:
     """Row of the bias table for each pair of tokens of a window, (n, n)."""
-    place = torch.stack(torch.meshgrid(*map(torch.arange, window), indexing="ij")).flatten(1)  # 3 n
+    place = torch.stack(torch.meshgrid(*map(torch.arange, window), indexing="ij")).flatten(1)
+    # of each pair, (n n) each
     t, h, w = place[:, :, None] - place[:, None, :] + torch.tensor(window).view(3, 1, 1) - 1
     return (t * (2 * window[1] - 1) + h) * (2 * window[2] - 1) + w
 
@@ -333,23 +371,21 @@ def _padded(x: torch.Tensor, multiple: tuple[int, ...]) -> torch.Tensor:
     return F.pad(x, [side for end in reversed(ends) for side in (0, end)]) if any(ends) else x
 
 
-# the authors' and mmaction2's, torchvision's beginning of a name → ours
+# the authors' and mmaction2's, torchvision's beginning of a block's name → ours
+_BLOCKS = (
+    (r"(?:backbone\.)?layers\.(\d+)\.blocks\.(\d+)\.", r"layers.\1.blocks.\2."),
+    *((rf"features\.{2 * stage}\.(\d+)\.", rf"layers.{stage}.blocks.\1.") for stage in range(4)),
+)
+_PARTS = (
+    (r"norm1\.", "joint_attn.norm."),
+    (r"attn\.", "joint_attn.attn."),
+    (r"norm2\.", "mlp.norm."),
+    (r"mlp\.(?:fc1|0)\.", "mlp.mlp.fc1."),
+    (r"mlp\.(?:fc2|3)\.", "mlp.mlp.fc2."),
+)
 _NAMES = (
     (r".*\.relative_position_index$", None),
-    *(
-        rule
-        for blocks, replacement in (
-            (r"(?:backbone\.)?layers\.(\d+)\.blocks\.(\d+)\.", r"layers.\1.blocks.\2."),
-            *((rf"features\.{2 * stage}\.(\d+)\.", rf"layers.{stage}.blocks.\1.") for stage in range(4)),
-        )
-        for rule in (
-            (blocks + r"norm1\.", replacement + "joint_attn.norm."),
-            (blocks + r"attn\.", replacement + "joint_attn.attn."),
-            (blocks + r"norm2\.", replacement + "mlp.norm."),
-            (blocks + r"mlp\.(?:fc1|0)\.", replacement + "mlp.mlp.fc1."),
-            (blocks + r"mlp\.(?:fc2|3)\.", replacement + "mlp.mlp.fc2."),
-        )
-    ),
+    *((theirs + part, ours + new) for theirs, ours in _BLOCKS for part, new in _PARTS),
     *((rf"features\.{2 * stage + 1}\.", f"layers.{stage}.downsample.") for stage in range(3)),
     (r"backbone\.norm3\.", "norm."),
     (r"backbone\.", ""),

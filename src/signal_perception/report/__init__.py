@@ -1,1 +1,1 @@
-"""The report: one HTML page and its figures, drawn from tables alone, never from models or videos."""
+"""Stage report: figures and one page from the tables."""

@@ -19,39 +19,37 @@ _PARTS = {"q": "$W_Q$", "k": "$W_K$", "v": "$W_V$"}
 
 
 def noise_figure(table: pd.DataFrame, model: str, grid: str, *, dpi: int) -> Figure:
-    """One column per panel of a grid: top-1 and top-5 surfaces with the planes of the clean model, and below them the numbers.
+    """One column per panel of a grid: surfaces, the planes of the clean model, and the numbers.
 
-    The horizontal axis is γ; the other is σ, or ρ where σ is fixed. A surface needs two values on both axes and is left out otherwise.
+    The horizontal axis is γ; the other is σ, or ρ where σ is fixed. A surface needs two values on
+    both axes and is left out otherwise.
     """
-    table = table[(table["model"] == model) & (table["grid"] == grid)]
-    facets = list(_facets(table))
-    y = "rho" if table["sigma"].nunique() == 1 and table["rho"].nunique() > 1 else "sigma"
-    solid = table["gamma"].nunique() > 1 and table[y].nunique() > 1
-    heights = [3.6] * solid + [0.42 * table[y].nunique() + 0.75] * 2
-    width = max(0.72 * table["gamma"].nunique() + 0.9, 4.3)
+    cells = table.loc[(table["model"] == model) & (table["grid"] == grid)]
+    facets = list(_facets(cells))
+    y = "rho" if _count(cells, "sigma") == 1 and _count(cells, "rho") > 1 else "sigma"
+    has_surfaces = _count(cells, "gamma") > 1 and _count(cells, y) > 1
+    heights = [3.6] * has_surfaces + [0.42 * _count(cells, y) + 0.75] * 2
+    width = max(0.72 * _count(cells, "gamma") + 0.9, 4.3)
+    size = (width * len(facets), sum(heights) + 0.5)
     with style.look():
-        figure = Figure(figsize=(width * len(facets), sum(heights) + 0.5), dpi=dpi, layout="constrained")
+        figure = Figure(figsize=size, dpi=dpi, layout="constrained")
         rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         for column, (title, part) in enumerate(facets, start=1):
-            if solid:
+            if has_surfaces:
                 axis = rows[0].add_subplot(1, len(facets), column, projection="3d")
-                assert isinstance(axis, Axes3D)
                 _surfaces(axis, part, y, title)
             for row, score in zip(rows[-2:], _COLORS):
                 axis = row.add_subplot(1, len(facets), column)
                 _numbers(axis, part, y, score, title)
-        handles = [Patch(facecolor=_COLORS[s], alpha=0.6, label=f"{_LABELS[s]} under noise") for s in _COLORS]
-        handles += [Patch(facecolor=_COLORS[s], alpha=0.16, label=f"{_LABELS[s]} clean") for s in _COLORS]
-        if solid:
-            style.legend(figure, handles, "outside upper center")
+        if has_surfaces:
+            style.legend(figure, _handles(), "outside upper center")
     return figure
 
 
 def fixed(table: pd.DataFrame) -> str:
-    """The setting that all cells of a grid share, e.g. "ρ = 0.5"; empty where none is shared."""
-    return ", ".join(
-        f"{_SYMBOLS[key]} = {table[key].iloc[0]:g}" for key in ("sigma", "rho") if table[key].nunique() == 1
-    )
+    """What all cells of a grid share, e.g. "ρ = 0.5"; empty where they share nothing."""
+    shared = [key for key in ("sigma", "rho") if _count(table, key) == 1]
+    return ", ".join(f"{_SYMBOLS[key]} = {table[key].iloc[0]:g}" for key in shared)
 
 
 def panel_title(panel: str) -> str:
@@ -62,27 +60,46 @@ def panel_title(panel: str) -> str:
     return f"{panel} third" if panel in ("front", "middle", "rear") else panel
 
 
+def _count(table: pd.DataFrame, column: str) -> int:
+    """Number of distinct values."""
+    return len(set(table[column]))
+
+
 def _facets(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Title and cells of each panel, in order of appearance; where both σ and ρ vary, one for each ρ."""
-    both = table["sigma"].nunique() > 1 and table["rho"].nunique() > 1
+    """Title and cells of each panel in order of appearance; one for each ρ where σ varies too."""
+    both = _count(table, "sigma") > 1 and _count(table, "rho") > 1
     for panel in table["panel"].drop_duplicates():
-        part = table[table["panel"] == panel]
+        part = table.loc[table["panel"] == panel]
         if not both:
             yield panel_title(panel), part
             continue
-        for rho, cells in part.groupby("rho"):
-            yield f"{panel_title(panel)}, ρ = {rho:g}", cells
+        for rho in sorted(set(part["rho"])):
+            yield f"{panel_title(panel)}, ρ = {rho:g}", part.loc[part["rho"] == rho]
+
+
+def _handles() -> list[Patch]:
+    noisy = [
+        Patch(facecolor=color, alpha=0.6, label=f"{_LABELS[score]} under noise")
+        for score, color in _COLORS.items()
+    ]
+    clean = [
+        Patch(facecolor=color, alpha=0.16, label=f"{_LABELS[score]} clean")
+        for score, color in _COLORS.items()
+    ]
+    return noisy + clean
 
 
 def _surfaces(axis: Axes3D, part: pd.DataFrame, y: str, title: str) -> None:
     for score, color in _COLORS.items():
         values = part.pivot(index=y, columns="gamma", values=f"{score}_mean")
-        gamma, other = np.meshgrid(values.columns.to_numpy(np.float64), values.index.to_numpy(np.float64))
-        axis.plot_surface(
-            gamma, other, values.to_numpy(), color=color, alpha=0.6, edgecolor=color, linewidth=0.7, shade=False
+        gamma, other = np.meshgrid(
+            values.columns.to_numpy(np.float64), values.index.to_numpy(np.float64)
         )
+        line = {"edgecolor": color, "linewidth": 0.7, "shade": False}
+        axis.plot_surface(gamma, other, values.to_numpy(), color=color, alpha=0.6, **line)
         clean = np.full(gamma.shape, part[f"clean_{score}"].iloc[0])
-        axis.plot_surface(gamma, other, clean, color=color, alpha=0.13, edgecolor="none", shade=False)
+        no_line = {"edgecolor": "none", "shade": False}
+        axis.plot_surface(gamma, other, clean, color=color, alpha=0.13, **no_line)
     axis.set(title=title, xlabel="γ", ylabel=_SYMBOLS[y], zlim=(0, 100))
     axis.set_xticks(sorted(part["gamma"].unique()))
     axis.set_yticks(sorted(part[y].unique()))
@@ -94,16 +111,19 @@ def _surfaces(axis: Axes3D, part: pd.DataFrame, y: str, title: str) -> None:
 
 def _numbers(axis: Axes, part: pd.DataFrame, y: str, score: str, title: str) -> None:
     mean = part.pivot(index=y, columns="gamma", values=f"{score}_mean").sort_index(ascending=False)
-    low = part.pivot(index=y, columns="gamma", values=f"{score}_low").reindex_like(mean)
-    high = part.pivot(index=y, columns="gamma", values=f"{score}_high").reindex_like(mean)
-    text = np.array(
-        [[f"{m:.1f}\n{a:.0f}–{b:.0f}" for m, a, b in zip(*r)] for r in zip(mean.values, low.values, high.values)]
+    low, high = (
+        part.pivot(index=y, columns="gamma", values=f"{score}_{end}").reindex_like(mean)
+        for end in ("low", "high")
     )
+    cells = [
+        [f"{m:.1f}\n{a:.0f}–{b:.0f}" for m, a, b in zip(*row)]
+        for row in zip(mean.values, low.values, high.values)
+    ]
     clean, chance = part[f"clean_{score}"].iloc[0], part[f"chance_{score}"].iloc[0]
     sns.heatmap(
         mean,
         ax=axis,
-        annot=text,
+        annot=np.array(cells),
         fmt="",
         annot_kws={"fontsize": 7.5, "linespacing": 1.05},
         cmap="viridis",
@@ -117,4 +137,5 @@ def _numbers(axis: Axes, part: pd.DataFrame, y: str, score: str, title: str) -> 
     )
     axis.set(xlabel="γ", ylabel=_SYMBOLS[y])
     axis.tick_params(length=0, rotation=0)
-    axis.set_title(f"{title}: {_LABELS[score]}, %  (clean {clean:.1f}, chance {chance:.1f})", fontsize=8.5)
+    scale = f"(clean {clean:.1f}, chance {chance:.1f})"
+    axis.set_title(f"{title}: {_LABELS[score]}, %  {scale}", fontsize=8.5)

@@ -1,5 +1,7 @@
-"""What the poster printed, to stand beside one's own results ("Understanding the Behaviors of Modern Video Models Through Signal
-Perception", Yifan Chen, Australian National University, 2025): Table 1, the curves of Figure 1, the ranges of Figures 2–4.
+"""What the poster printed, to stand beside one's own results.
+
+"Understanding the Behaviors of Modern Video Models Through Signal Perception", Yifan Chen,
+Australian National University, 2025: Table 1, the curves of Figure 1, the ranges of Figures 2–4.
 """
 
 import json
@@ -9,14 +11,17 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Top-1 and top-5 (percent) that the poster gives for a model, and the top-1 it quotes from the literature, if any."""
+    """What the poster gives for a model, in percent.
+
+    quoted_top1: from the literature, None where the poster quotes nothing.
+    """
 
     top1: float
     top5: float
     quoted_top1: float | None = None
 
 
-# data set → model → numbers; HMDB51 and UCF101, official split 1, every test video scored
+# Data set → model → numbers; official split 1, every test video scored.
 TABLE1 = {
     "hmdb51": {
         "i3d": Accuracy(71.44, 93.20, 74.30),
@@ -40,7 +45,7 @@ TABLE1 = {
     },
 }
 
-# grid → lowest and highest (top-1, top-5) over its three surfaces; divided TimeSformer on HMDB51
+# Grid → lowest and highest (top-1, top-5) over its three surfaces; divided TimeSformer on HMDB51.
 NOISE_RANGES = {
     "figure2": ((1.8, 9.4), (71.6, 93.8)),
     "figure3": ((2.4, 12.6), (71.4, 93.8)),
@@ -50,7 +55,11 @@ NOISE_DATASET, NOISE_MODEL = "hmdb51", "timesformer_divided"
 
 
 def figure1(dataset: str) -> dict[str, dict[str, list[float | None]]] | None:
-    """Curves of Figure 1 as digitised (±0.03), panel → model → Δ at each tap, None where unreadable; the poster has HMDB51 alone."""
+    """Curves of Figure 1 as digitised (±0.03): panel → model → Δ at each tap.
+
+    A Δ is None where it is unreadable. The poster has HMDB51 alone, so None for other data sets.
+    """
     if dataset != "hmdb51":
         return None
-    return json.loads(files("signal_perception.report").joinpath("poster_figure1.json").read_text(encoding="utf-8"))
+    file = files("signal_perception.report").joinpath("poster_figure1.json")
+    return json.loads(file.read_text(encoding="utf-8"))

@@ -1,4 +1,7 @@
-"""How everything is drawn: names and colours of models, one look for all figures, and PNG bytes that never change by themselves."""
+"""How everything is drawn: names and colours of models, one look, and PNG bytes.
+
+The same figure always gives the same bytes.
+"""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -24,7 +27,8 @@ NAMES = {
 }
 DATASETS = {"hmdb51": "HMDB51", "ucf101": "UCF101"}
 
-# Colours tell nine models apart for colour-blind readers too (after Paul Tol's "muted" scheme); the markers do so without colour.
+# Colours tell nine models apart for colour-blind readers too (after Paul Tol's "muted" scheme); the
+# markers do so without colour.
 _LOOKS = {
     "i3d": ("#1a1a1a", "X"),
     "i3d_inception": ("#7a7a7a", "P"),
@@ -68,26 +72,29 @@ def dataset_name(dataset: str) -> str:
 
 
 def looks(models: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each model: always the same for the models of this project, spare ones in turn for others."""
+    """Colour and marker of each model.
+
+    Always the same for the models of this project, spare ones in turn for others.
+    """
     others = [model for model in models if model not in _LOOKS]
     return {m: _LOOKS[m] if m in _LOOKS else _SPARE[others.index(m) % len(_SPARE)] for m in models}
 
 
 @contextmanager
 def look() -> Iterator[None]:
-    """The settings all figures are drawn and saved under, whatever a user's own matplotlibrc says."""
+    """The settings all figures are drawn and saved under, whatever a user's matplotlibrc says."""
     with style.context(["default", _RC]):
         yield
 
 
 def legend(figure: Figure, handles: Sequence[Artist], place: Place) -> None:
-    """One legend for all panels, outside them, in as many columns as the figure is wide enough for."""
+    """One legend for all panels, outside them, in as many columns as the figure has room for."""
     columns = max(int(figure.get_figwidth() / 2.2), 1)
     figure.legend(handles=handles, loc=place, ncols=min(len(handles), columns))
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG, without date or version inside: the same figure gives the same bytes."""
+    """The figure as PNG, without date or version inside."""
     buffer = io.BytesIO()
     with look():
         figure.savefig(buffer, format="png", metadata={"Software": None})

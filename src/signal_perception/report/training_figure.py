@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -12,17 +13,40 @@ _PANELS = {"loss": "training loss", "top1": "top-1 on training clips, %", "lr": 
 
 
 def curves_figure(curves: Mapping[str, pd.DataFrame], *, dpi: int) -> Figure:
-    """Three panels over epochs, one line per model; `curves` holds columns epoch, lr, loss, top1 by model."""
+    """Three panels over epochs, one line per model; a curve without numbers is left out.
+
+    curves: model → columns epoch, lr, loss, top1.
+    """
     looks = style.looks(list(curves))
     with style.look():
         figure = Figure(figsize=(13, 3.6), dpi=dpi, layout="constrained")
         for axis, (column, label) in zip(figure.subplots(1, 3), _PANELS.items()):
-            for model, table in curves.items():
-                alone = {"marker": looks[model][1]} if len(table) == 1 else {}
-                axis.plot(table["epoch"] + 1, table[column], color=looks[model][0], **alone)
+            for model in _drawn(curves, column):
+                _line(axis, curves[model], column, looks[model])
             axis.set(title=label, xlabel="epoch")
             axis.set_ylim(bottom=0)
             axis.xaxis.get_major_locator().set_params(integer=True)
-        handles = [Line2D([], [], color=color, label=style.name(model)) for model, (color, _) in looks.items()]
+        handles = [
+            Line2D([], [], color=color, label=style.name(model))
+            for model, (color, _) in looks.items()
+        ]
         style.legend(figure, handles, "outside lower center")
     return figure
+
+
+def without_top1(curves: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The models whose top-1 on training clips is not defined: those trained with mixup."""
+    drawn = _drawn(curves, "top1")
+    return [model for model in curves if model not in drawn]
+
+
+def _drawn(curves: Mapping[str, pd.DataFrame], column: str) -> list[str]:
+    """The models that have numbers in a column."""
+    return [model for model, table in curves.items() if table.loc[:, column].notna().any()]
+
+
+def _line(axis: Axes, table: pd.DataFrame, column: str, look: tuple[str, str]) -> None:
+    color, marker = look
+    # a single epoch makes no line
+    marker = marker if len(table) == 1 else "None"
+    axis.plot(table["epoch"] + 1, table[column], color=color, marker=marker)

@@ -1,0 +1,162 @@
+"""Clip stores as torch data sets: random training clips and fixed test views.
+
+What an item is depends on (seed, epoch, id of the video) alone: not on the batch, the order, the
+worker or the size of the data set. Clip stores open their shards at first use, so data sets may be
+handed to forked or spawned workers.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from signal_perception.clips import sampling, transforms
+from signal_perception.clips.settings import Input
+from signal_perception.clips.store import ClipStore
+from signal_perception.seeding import generator
+from signal_perception.vocabulary import CLIP
+
+
+class TrainClips(Dataset):
+    """One random clip of each video: item = (uint8 (t s s c), label).
+
+    Parameters
+    ----------
+    input: which frames, and the side s of the clip.
+    crop_area: of the random crop, see `sampling.train_crop`. flip: mirror half of the clips.
+    """
+
+    def __init__(
+        self,
+        store: ClipStore,
+        input: Input,
+        *,
+        crop_area: tuple[float, float] = (1.0, 1.0),
+        flip: bool = False,
+        seed: int = 0,
+    ):
+        self.store, self.input, self.seed = store, input, seed
+        self.crop_area, self.flip = crop_area, flip
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose draws the items have; call it before the loop over a loader."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __getitem__(self, video: int) -> tuple[torch.Tensor, int]:
+        rng = generator(self.seed, "train", self.epoch, self.store.ids[video])
+        total, fps = int(self.store.frames[video]), float(self.store.fps[video])
+        indices = sampling.train_indices(
+            self.input.sampling, total, fps, self.input.frames, self.input.stride, rng
+        )
+        clip = self.store.read(video, indices)
+        view = transforms.train_view(clip, self.input.size, self.crop_area, self.flip, rng)
+        return view, int(self.store.labels[video])
+
+
+class TestClips(Dataset):
+    """All fixed views of each video: item = (uint8 (views t s s c), label).
+
+    There are clips × crops views, clips first.
+
+    Parameters
+    ----------
+    input: which frames and, by its sampling, whose crops; the side s of the crops.
+    clips: number of clips, see `sampling.test_indices`. crops: 1 or 3, see `sampling.test_crops`.
+    control: what is done to the order of the frames of every clip, see `transforms.control_order`;
+        one shuffle per video.
+    """
+
+    # pytest would take the name for a test class where it is imported
+    __test__ = False
+
+    def __init__(
+        self,
+        store: ClipStore,
+        input: Input,
+        *,
+        clips: int = 1,
+        crops: int = 1,
+        control: str = CLIP,
+        seed: int = 0,
+    ):
+        self.store, self.input, self.seed = store, input, seed
+        self.clips, self.crops, self.control = clips, crops, control
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __getitem__(self, video: int) -> tuple[torch.Tensor, int]:
+        wanted = self.input
+        total, fps = int(self.store.frames[video]), float(self.store.fps[video])
+        indices = sampling.test_indices(
+            wanted.sampling, total, fps, wanted.frames, wanted.stride, self.clips
+        )
+        rng = generator(self.seed, "control", self.store.ids[video])
+        indices = indices[:, transforms.control_order(self.control, wanted.frames, rng)]
+        pictures = self.store.read(video, indices.ravel())
+        # crops (clips t) s s c
+        views = transforms.test_views(
+            pictures, wanted.sampling, wanted.size, wanted.resize or wanted.size, self.crops
+        )
+        # (clips crops) t s s c
+        views = views.unflatten(1, indices.shape).transpose(0, 1).flatten(0, 1)
+        return views, int(self.store.labels[video])
+
+
+def train_clips(
+    path: Path, input: Input, *, crop_area: tuple[float, float], flip: bool, seed: int
+) -> TrainClips:
+    """Random clips of the videos in the clip store at `path`, one per video and epoch."""
+    return TrainClips(ClipStore(path), input, crop_area=crop_area, flip=flip, seed=seed)
+
+
+def test_clips(
+    path: Path, input: Input, *, seed: int, clips: int = 1, crops: int = 1, control: str = CLIP
+) -> TestClips:
+    """The fixed views of the videos in the clip store at `path`."""
+    return TestClips(ClipStore(path), input, clips=clips, crops=crops, control=control, seed=seed)
+
+
+# pytest would take the name for a test where it is imported
+test_clips.__test__ = False  # type: ignore[attr-defined]
+
+
+def loader(
+    dataset: TrainClips | TestClips, batch: int, workers: int = 0, *, drop_last: bool = False
+) -> DataLoader:
+    """Batches of `batch` items.
+
+    Training clips come in the epoch's random order, test views in the store's order.
+
+    workers: processes that decode ahead; 0 decodes in this one. Results are the same for any
+        number.
+    """
+    return DataLoader(
+        dataset,
+        batch_size=batch,
+        sampler=_EpochOrder(dataset) if isinstance(dataset, TrainClips) else None,
+        num_workers=workers,
+        drop_last=drop_last,
+        pin_memory=torch.cuda.is_available(),
+        # new workers for every loop: they see the epoch that was set before it
+        persistent_workers=False,
+    )
+
+
+class _EpochOrder(Sampler[int]):
+    """A random order of the videos which depends on (seed, epoch) of the data set."""
+
+    def __init__(self, dataset: TrainClips):
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[int]:
+        rng = generator(self.dataset.seed, "order", self.dataset.epoch)
+        yield from rng.permutation(len(self.dataset)).tolist()

@@ -1,0 +1,79 @@
+"""What would stop a study, found before any work starts.
+
+Missing data, missing weights, networks that do not fit their input.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+
+from signal_perception.decode.catalogue import load_catalogue
+from signal_perception.decode.settings import RAW
+from signal_perception.inference import networks
+from signal_perception.models.core import checkpoints, registry
+from signal_perception.noise import grid
+from signal_perception.noise.definitions import pool_layers
+from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.params import MODELS, Params
+from signal_perception.synthesise.settings import SyntheticSource
+
+Result = TypeVar("Result")
+
+
+def problems(params: Params) -> Iterator[str]:
+    """One sentence for each thing that stops the study as the parameters describe it."""
+    for dataset in params.study.datasets:
+        yield from _refusal(lambda name=dataset: _check_dataset(params, name))
+    for model in params.study.models:
+        yield from _refusal(lambda name=model: check_model(params, name))
+
+
+def _refusal(check: Callable[[], None]) -> Iterator[str]:
+    try:
+        check()
+    except UserError as error:
+        yield str(error)
+
+
+def _check_dataset(params: Params, dataset: str) -> None:
+    source = params.datasets[dataset].source
+    if not isinstance(source, SyntheticSource):
+        load_catalogue(dataset, source, RAW / dataset)
+
+
+def check_model(params: Params, name: str) -> None:
+    """UserError where a model's entry at the study's size cannot run."""
+    entry, place = params.model(name), f"{MODELS / name}.yaml: {params.study.size}"
+    model = _named(f"{place}.network", lambda: networks.outline(name, entry.network, classes=2))
+    components = registry.components(name, model)
+
+    def plan() -> None:
+        grid.plan(params.noise.grids, entry.disturb, list(components))
+        if any(each.panels == "thirds" for each in params.noise.grids.values()):
+            pool_layers(len({piece.block for piece in components[entry.disturb]}), "front")
+
+    def forward() -> None:
+        shape = (1, 3, entry.input.frames, entry.input.size, entry.input.size)
+        with torch.device("meta"):
+            model.eval()(torch.empty(*shape))
+
+    _named(f"{place}.disturb", plan)
+    _named(f"{place}.input", forward)
+    if entry.pretrained is not None:
+        file = _named(f"{place}.pretrained", lambda: networks.pretrained_file(entry.pretrained))
+        found = checkpoints.weights_hash(file)
+        if not found.startswith(entry.pretrained.sha256):
+            raise UserError(
+                f"{place}.pretrained.sha256 is {entry.pretrained.sha256}, but {file} has the "
+                f"SHA-256 {found}; get the right file from {entry.pretrained.source}, or correct "
+                "the entry."
+            )
+
+
+def _named(key: str, make: Callable[[], Result]) -> Result:
+    """What `make` returns; a UserError that it raises begins with `key`."""
+    try:
+        return make()
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from None

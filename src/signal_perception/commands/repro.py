@@ -1,0 +1,33 @@
+"""The study in one call: checked, then every stage that changed brought up to date."""
+
+from pathlib import Path
+
+from signal_perception.pipeline import dvcfile, lanes, params
+from signal_perception.pipeline.errors import UserError
+
+
+def repro(at_once: int | None, dry: bool) -> None:
+    """Bring the study up to date, `at_once` stages at a time; None: what the machine allows.
+
+    dry: print what would run, a stage a line, in an order in which it can run.
+    """
+    settings = params.load()
+    upstream = dvcfile.upstream(dvcfile.stages())
+    stale = lanes.with_downstream(lanes.changed(), upstream)
+    if dry:
+        print("\n".join(stale) or "nothing")
+        return
+    if stale:
+        # PyTorch is imported where there is something to do: nothing to do is told at once
+        import torch
+
+        from signal_perception.commands import checks
+
+        for problem in checks.problems(settings):
+            raise UserError(problem)
+        gpus = torch.cuda.device_count()
+        lanes.repro(stale, upstream, at_once or lanes.fitting(settings.cpu_threads, gpus), gpus)
+    else:
+        print("Nothing has changed: all stages are up to date.")
+    page = Path("reports") / settings.study.name / "index.html"
+    print(f"The report is at {page.resolve()}")

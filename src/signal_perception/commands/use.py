@@ -1,0 +1,148 @@
+"""Presets: whole studies as the few keys that they change, written into the parameter files.
+
+A preset holds keys of params.yaml; below `models` stand model, size and keys of the model's file.
+What it does not name stays as it is, comments and all.
+"""
+
+import tempfile
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
+
+from signal_perception.pipeline import params
+from signal_perception.pipeline.errors import UserError
+
+PRESETS = Path("presets")
+_MODELS = "models"
+
+
+def use_command(preset: str) -> None:
+    """Write a preset of the folder presets, or a file of your own, into the parameters."""
+    path = Path(preset) if preset.endswith(".yaml") else PRESETS / f"{preset}.yaml"
+    changes = use(path, Path())
+    for change in changes:
+        print(change)
+    if not changes:
+        print(f"Nothing to change: the parameters agree with {path}.")
+
+
+def use(preset: Path, root: Path) -> list[str]:
+    """Write the keys of a preset into the parameter files below `root`; all of them or none.
+
+    Returns
+    -------
+    One line for each key that changed, e.g. "noise.repeats: 3 → 2". Keys of a model's file begin
+    with the file, e.g. "params/models/swin.yaml:tiny.recipe.lr: 0.002 → 0.001".
+    """
+    changes: list[str] = []
+    contents: dict[Path, Any] = {}
+    for file, keys in _by_file(preset, root).items():
+        content = _read(root / file)
+        beginning = "" if file == params.PARAMS else f"{file.as_posix()}:"
+        if lines := _merge(content, keys):
+            contents[file] = content
+            changes += [beginning + line for line in lines]
+    with tempfile.TemporaryDirectory(prefix=".use-", dir=root) as folder:
+        result = Path(folder)
+        _write(result, root, contents)
+        try:
+            params.load(result)
+        except UserError as refusal:
+            raise UserError(f"Preset {preset} is refused, nothing was changed. {refusal}") from None
+        for file in contents:
+            (result / file).replace(root / file)
+    return changes
+
+
+def _by_file(preset: Path, root: Path) -> dict[Path, Mapping[str, Any]]:
+    """The keys of a preset by the file that they belong to."""
+    if not preset.is_file():
+        raise UserError(
+            f"There is no preset {preset.stem!r}; {preset.parent} has {_stems(preset.parent)}. "
+            f"Choose one, or write {preset}."
+        )
+    keys = params.read_yaml(preset)
+    if not isinstance(keys, Mapping) or not isinstance(keys.get(_MODELS, {}), Mapping):
+        raise UserError(f"{preset} holds no keys; write some, as the other presets do.")
+    files: dict[Path, Mapping[str, Any]] = {}
+    files[params.PARAMS] = {key: value for key, value in keys.items() if key != _MODELS}
+    for model, sizes in keys.get(_MODELS, {}).items():
+        file = params.MODELS / f"{model}.yaml"
+        if not (root / file).is_file():
+            raise UserError(
+                f"{preset}: {_MODELS}.{model} has no file {file}; {params.MODELS} has "
+                f"{_stems(root / params.MODELS)}. Correct the name, or write the file."
+            )
+        if not isinstance(sizes, Mapping):
+            raise UserError(f"{preset}: {_MODELS}.{model} holds no sizes; name one above its keys.")
+        files[file] = sizes
+    return files
+
+
+def _stems(folder: Path) -> str:
+    return ", ".join(sorted(file.stem for file in folder.glob("*.yaml"))) or "none"
+
+
+def _merge(target: MutableMapping[str, Any], keys: Mapping[str, Any], above: str = "") -> list[str]:
+    """Set `keys` in `target`; the lines that say what changed."""
+    changes = []
+    for name, value in keys.items():
+        old = target.get(name)
+        if isinstance(value, Mapping) and isinstance(old, MutableMapping):
+            changes += _merge(old, value, f"{above}{name}.")
+        elif name not in target or old != value:
+            before = _shown(old) if name in target else "absent"
+            changes.append(f"{above}{name}: {before} → {_shown(value)}")
+            target[name] = _with_comment_of(old, value)
+    return changes
+
+
+def _with_comment_of(old: Any, value: Any) -> Any:
+    """A list with the comment that followed the old one: ruamel keeps it with the last entry."""
+    if not (isinstance(old, CommentedSeq) and isinstance(value, list) and value):
+        return value
+    new = CommentedSeq(value)
+    if len(old) - 1 in old.ca.items:
+        new.ca.items[len(new) - 1] = old.ca.items[len(old) - 1]
+    return new
+
+
+def _shown(value: Any) -> str:
+    """A value on one line, as YAML has it."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _write(target: Path, root: Path, contents: Mapping[Path, Any]) -> None:
+    """All parameter files below `target`: the changed ones, and copies of the others."""
+    (target / params.MODELS).mkdir(parents=True)
+    for path in (root / params.PARAMS, *(root / params.MODELS).glob("*.yaml")):
+        file = path.relative_to(root)
+        if file in contents:
+            with (target / file).open("w", encoding="utf-8") as stream:
+                _yaml().dump(contents[file], stream)
+        else:
+            (target / file).write_bytes(path.read_bytes())
+
+
+def _read(path: Path) -> Any:
+    """The content of a YAML file, with its comments."""
+    content = params.read_yaml(path)
+    if not isinstance(content, Mapping):
+        raise UserError(f"{path} holds no keys; restore it (git checkout {path}).")
+    return _yaml().load(path.read_text(encoding="utf-8"))
+
+
+def _yaml() -> YAML:
+    """The style in which DVC writes: lists in blocks."""
+    yaml = YAML()
+    yaml.default_flow_style = False
+    return yaml

@@ -1,0 +1,1 @@
+"""Stage decode: from video files to clip stores, with a verdict for every video."""

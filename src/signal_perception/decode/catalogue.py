@@ -1,0 +1,138 @@
+"""Which videos a data set has, their classes, and who is in which split.
+
+Lists decide: a listed video that is not on disk stays in the catalogue, for decoding to refuse and
+count; a video on disk that no list names is kept apart. No list and no link can lead out of the
+data set's folder.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from signal_perception.decode import folders, official
+from signal_perception.decode.listing import NEITHER, Listed, RawFolder, first_few
+from signal_perception.decode.settings import FolderSource, Source
+from signal_perception.synthesise.settings import MANIFEST, SyntheticSource
+from signal_perception.vocabulary import SPLITS
+
+# DVC may check a file out as a link into its cache, where it is named by its content.
+_DVC_CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video of a data set.
+
+    id: posix path relative to the data set's folder. label: place of its class among the sorted
+    names. group: the source it was cut from (for bootstrap clusters).
+    """
+
+    id: str
+    path: Path
+    label: int
+    split: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A data set: what its lists say.
+
+    classes: sorted names. videos: of both splits, sorted by id. unlisted: ids of the videos on disk
+    that no list mentions.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    videos: tuple[Video, ...]
+    unlisted: tuple[str, ...] = ()
+
+    def split(self, name: str) -> tuple[Video, ...]:
+        """The videos of "train" or "test", sorted by id."""
+        return tuple(video for video in self.videos if video.split == name)
+
+
+def load_catalogue(dataset: str, source: Source, folder: Path) -> Catalogue:
+    """The catalogue of a data set whose raw files lie in `folder`; UserError for a wrong list."""
+    raw = RawFolder(dataset, folder)
+    if not folder.is_dir():
+        raise raw.error(
+            f"there is no folder {folder}; copy the videos there, or link their folder there."
+        )
+    if isinstance(source, FolderSource) and source.manifest is None:
+        return _checked(raw, folders.drawn(raw, source.test_share, source.seed), ())
+    listed = _by_list(raw, source)
+    unlisted = {video for _, video in raw.videos()} - {each.id for each in listed}
+    return _checked(raw, listed, tuple(sorted(unlisted)))
+
+
+def _by_list(raw: RawFolder, source: Source) -> list[Listed]:
+    """The videos of a data set that has lists."""
+    if isinstance(source, SyntheticSource):
+        return folders.manifest(raw, MANIFEST)
+    if isinstance(source, FolderSource):
+        assert source.manifest is not None
+        return folders.manifest(raw, source.manifest)
+    read = {"hmdb51": official.hmdb51, "ucf101": official.ucf101}[source.kind]
+    return read(raw, source.split)
+
+
+def _checked(raw: RawFolder, listed: list[Listed], unlisted: tuple[str, ...]) -> Catalogue:
+    classes = tuple(sorted({each.label for each in listed}))
+    listed = [each for each in listed if each.split != NEITHER]
+    _refuse_empty_classes(raw, classes, listed)
+    _refuse_repeats(raw, listed)
+    present = {each.id for each in listed if (raw.root / each.id).is_file()}
+    _refuse_links_out(raw, present)
+    _refuse_classes_without_files(raw, classes, listed, present)
+    videos = (
+        Video(each.id, raw.root / each.id, classes.index(each.label), each.split, each.group)
+        for each in listed
+    )
+    return Catalogue(raw.name, classes, tuple(sorted(videos, key=lambda video: video.id)), unlisted)
+
+
+def _refuse_empty_classes(raw: RawFolder, classes: Collection[str], listed: list[Listed]) -> None:
+    for part in SPLITS:
+        empty = sorted(set(classes) - {each.label for each in listed if each.split == part})
+        if empty:
+            raise raw.error(
+                f"no {part} video of {first_few(empty)} is listed; every class needs at least one "
+                "train and one test video."
+            )
+
+
+def _refuse_repeats(raw: RawFolder, listed: list[Listed]) -> None:
+    counts = Counter(each.id for each in listed)
+    repeated = sorted(video for video, times in counts.items() if times > 1)
+    if repeated:
+        raise raw.error(f"listed more than once: {first_few(repeated)}; leave one line of each.")
+
+
+def _refuse_links_out(raw: RawFolder, present: Collection[str]) -> None:
+    root = os.path.realpath(raw.root)
+    for video in sorted(present):
+        target = os.path.realpath(raw.root / video)
+        if not target.startswith(root + os.sep) and not _DVC_CACHED.search(target):
+            raise raw.error(
+                f"{raw.root / video} is a link that leaves the data set's folder, to {target}; "
+                "put the file itself there."
+            )
+
+
+def _refuse_classes_without_files(
+    raw: RawFolder, classes: Collection[str], listed: list[Listed], present: Collection[str]
+) -> None:
+    missing = sorted(each.id for each in listed if each.id not in present)
+    for part in SPLITS:
+        left = {each.label for each in listed if each.split == part and each.id in present}
+        gone = sorted(set(classes) - left)
+        if gone:
+            raise raw.error(
+                f"{len(missing)} of {len(listed)} listed videos are not in {raw.root}: "
+                f"{first_few(missing)}; that leaves no {part} video of {first_few(gone)}, so put "
+                "them there or take them off the list."
+            )

@@ -1,0 +1,126 @@
+"""Data sets of one's own: a folder of videos with a manifest, or with a split that is drawn."""
+
+import csv
+from pathlib import Path, PurePosixPath
+
+from signal_perception.decode.listing import NEITHER, SUFFIXES, Listed, Places, RawFolder
+from signal_perception.seeding import generator
+from signal_perception.vocabulary import SPLITS
+
+
+def manifest(folder: RawFolder, name: str) -> list[Listed]:
+    """The videos of a CSV file in the data set's folder.
+
+    Its columns are path, label, split (train or test) and perhaps group or subject; or, as Kinetics
+    has it, label, youtube_id, split and perhaps time_start and time_end. The videos of the latter
+    lie anywhere below the folder. A video without a group is a group of its own.
+    """
+    path = folder.root / name
+    if not path.is_file():
+        raise folder.error(
+            f"there is no manifest {path}; write it, or set manifest to null for a split by "
+            "folders."
+        )
+    reader = csv.DictReader(folder.lines(path))
+    columns = reader.fieldnames or []
+    if "youtube_id" in columns and "path" not in columns:
+        return _kinetics(folder, path, list(reader))
+    lacking = [column for column in ("path", "label", "split") if column not in columns]
+    if lacking:
+        raise folder.error(
+            f"{path} lacks the columns {', '.join(lacking)}; it has "
+            f"{', '.join(columns) or 'none'}, so add them."
+        )
+    group = next((column for column in ("group", "subject") if column in columns), None)
+    listed = [
+        _line(folder, f"{path}, line {reader.line_num}", line, line[group] if group else "")
+        for line in reader
+    ]
+    if not listed:
+        raise folder.error(f"{path} lists no videos; add a line for each.")
+    return listed
+
+
+def drawn(folder: RawFolder, test_share: float, seed: int) -> list[Listed]:
+    """All videos in class folders, `test_share` of each class drawn for the test split.
+
+    A class's draw depends on the seed, the data set's name and the class alone.
+    """
+    by_class: dict[str, list[str]] = {}
+    for _, video in folder.videos(loose=False):
+        by_class.setdefault(PurePosixPath(video).parts[0], []).append(video)
+    if not by_class:
+        raise folder.error(
+            f"there are no videos in {folder.root}; put them there as <class>/<video>, the name "
+            f"ending in one of {', '.join(SUFFIXES)}."
+        )
+    listed = []
+    for label, videos in sorted(by_class.items()):
+        if len(videos) < 2:
+            raise folder.error(
+                f"{videos[0]} is the only video of class {label}, but a split needs at least two; "
+                "add one or remove the class."
+            )
+        held_out = min(max(round(test_share * len(videos)), 1), len(videos) - 1)
+        order = generator(seed, "split", folder.name, label).permutation(len(videos))
+        test = {sorted(videos)[i] for i in order[:held_out]}
+        listed += [
+            Listed(video, label, "test" if video in test else "train", video) for video in videos
+        ]
+    return listed
+
+
+def _line(folder: RawFolder, place: str, line: dict[str, str], group: str) -> Listed:
+    """One line of a manifest with paths."""
+    video, label, part = (line[column] or "" for column in ("path", "label", "split"))
+    folder.refuse_to_leave(place, video)
+    if not label:
+        raise folder.error(f"{place}: {video} has no label; write one.")
+    if part not in SPLITS:
+        raise folder.error(f"{place}: {video} is in split {part!r}; write train or test.")
+    identity = str(PurePosixPath(video))
+    return Listed(identity, label, part, group or identity)
+
+
+def _kinetics(folder: RawFolder, path: Path, lines: list[dict[str, str]]) -> list[Listed]:
+    """Videos named <youtube_id> or <youtube_id>_<start>_<end> (seconds, six digits each).
+
+    val and validate are the test split where no other is.
+    """
+    lacking = [column for column in ("label", "split") if lines and column not in lines[0]]
+    if lacking or not lines:
+        raise folder.error(
+            f"{path} lacks {' and '.join(lacking) or 'lines'}; a list of Kinetics has label and "
+            "split, so add them."
+        )
+    uses = {"train": "train", "test": "test"}
+    if not any(line["split"] == "test" for line in lines):
+        uses |= {"val": "test", "validate": "test"}
+    places = Places(folder, by_stem=True)
+    # the first line of the file names the columns
+    return [
+        _kinetics_line(folder, f"{path}, line {number}", line, uses, places)
+        for number, line in enumerate(lines, 2)
+    ]
+
+
+def _kinetics_line(
+    folder: RawFolder, place: str, line: dict[str, str], uses: dict[str, str], places: Places
+) -> Listed:
+    """One line of a list of Kinetics. uses: its word for a split → ours."""
+    label, video, part = (line[column] or "" for column in ("label", "youtube_id", "split"))
+    folder.refuse_to_leave(place, video)
+    if not label or part not in (*SPLITS, "val", "validate"):
+        raise folder.error(
+            f"{place}: {video} has the label {label!r} and is in split {part!r}; write a label "
+            "and train, test or val."
+        )
+    try:
+        start, end = (int(line.get(column) or 0) for column in ("time_start", "time_end"))
+    except ValueError:
+        raise folder.error(
+            f"{place}: {video} has a time that is no whole number of seconds; write one."
+        ) from None
+    cut = f"{video}_{start:06d}_{end:06d}"
+    identity = places.find(label, cut) or places.find(label, video) or f"{label}/{cut}.mp4"
+    return Listed(identity, label, uses.get(part, NEITHER), identity)

@@ -1,0 +1,80 @@
+"""The table of verdicts, reports/decode/<dataset>.csv: one row for every video of a data set.
+
+Listed videos come first, in the order of the catalogue, then those on disk that no list names.
+
+id          path relative to the data set's folder
+label       name of the class; "-" where unlisted
+split       "train" or "test"; "-" where unlisted
+group       the source that it was cut from
+promised    frames that the file announces, 0 where it announces none
+decoded     frames that there are, at most decode.max_frames
+fps         average frames per second, 0 where unknown
+seconds     duration of the decoded frames, 0 where unknown
+width       of the upright pictures before resizing, pixels
+height      likewise
+codec       as FFmpeg names it
+decoder     "decord" or "pyav", empty where refused
+verdict     see `video.Decoded`; "unlisted" for a video that no list names
+sha256      of the file
+frames_hash of the decoded pixels, empty where refused
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from signal_perception.pipeline.errors import UserError
+from signal_perception.vocabulary import REFUSED, UNLISTED
+
+
+def build(parts: Iterable[Path], classes: Sequence[str], unlisted: Sequence[str]) -> pd.DataFrame:
+    """The table of a data set.
+
+    parts: files of rows with places of classes for labels, as `run` writes them. unlisted: ids.
+    """
+    rows = [row for part in parts for row in json.loads(part.read_text(encoding="utf-8"))]
+    table = pd.DataFrame(rows)
+    table["label"] = [classes[label] for label in table["label"]]
+    if not unlisted:
+        return table
+    empty = {column: "" if isinstance(value, str) else 0 for column, value in rows[0].items()}
+    others = [
+        empty | {"id": video, "label": "-", "split": "-", "verdict": UNLISTED} for video in unlisted
+    ]
+    return pd.DataFrame([*table.to_dict("records"), *others])
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The table that decoding wrote; what is empty there is NaN here."""
+    # a class may be called NA or null
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def dropped(table: pd.DataFrame, split: str) -> int:
+    """Number of listed videos of a split that could not be decoded."""
+    return int(((table["split"] == split) & table["verdict"].str.startswith(REFUSED)).sum())
+
+
+def refuse_too_many_bad(table: pd.DataFrame, max_bad: float, path: Path) -> None:
+    """UserError where more listed videos are bad than `max_bad`, a share, allows.
+
+    Likewise where a class of a split has none left. path: of the table, for the message.
+    """
+    table = table.loc[table["verdict"] != UNLISTED, :]
+    bad = table[table["verdict"].str.startswith(REFUSED)]
+    if len(bad) > max_bad * len(table):
+        first = bad.iloc[0]
+        raise UserError(
+            f"{len(bad)} of {len(table)} videos could not be decoded, more than decode.max_bad = "
+            f"{max_bad:g} allows; all are listed in {path}, the first is {first['id']} "
+            f"({first['verdict']}); mend or remove them, or raise decode.max_bad."
+        )
+    left = table.drop(bad.index).groupby(["split", "label"]).size()
+    for split, label in table[["split", "label"]].drop_duplicates().itertuples(index=False):
+        if (split, label) not in left.index:
+            raise UserError(
+                f"No {split} video of class {label} could be decoded; {path} has the reasons, so "
+                "mend one of them or remove the class."
+            )

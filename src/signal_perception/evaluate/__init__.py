@@ -1,0 +1,1 @@
+"""Stage evaluate: predictions for the test videos and their accuracy."""

@@ -1,0 +1,82 @@
+"""What comes of the scores: a table of predictions, and the accuracy of every control."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from signal_perception.clips.store import ClipStore
+from signal_perception.evaluate.run import Videos
+from signal_perception.evaluate.settings import Settings
+from signal_perception.models.core.checkpoints import weights_hash
+from signal_perception.pipeline.units import Unit
+from signal_perception.statistics.accuracy import accuracy, rank
+from signal_perception.statistics.intervals import resamples
+from signal_perception.vocabulary import CLIP
+
+_DRAWS = 2000
+
+
+def predictions(
+    clips: Path, controls: Sequence[str], units: Sequence[Unit[Videos]]
+) -> pd.DataFrame:
+    """One row per control and video: true and predicted class, rank of the true class, all scores.
+
+    Rank 0 is best.
+    """
+    store = ClipStore(clips)
+    parts = []
+    for control in (CLIP, *controls):
+        files = [unit.result for unit in units if unit.item.control == control]
+        scores = np.concatenate([np.load(file) for file in files])
+        parts.append(
+            pd.DataFrame(
+                {
+                    "control": control,
+                    "video": store.ids,
+                    "group": store.groups,
+                    "label": [store.classes[label] for label in store.labels],
+                    "predicted": [store.classes[best] for best in scores.argmax(axis=1)],
+                    "rank": rank(scores, store.labels),
+                    "scores": list(scores),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def metrics(
+    table: pd.DataFrame,
+    settings: Settings,
+    *,
+    dataset: str,
+    model: str,
+    weights: Path,
+    dropped: int,
+) -> str:
+    """Accuracy with intervals as JSON: of the clips, of every control, and what they rest on.
+
+    dropped: test videos that were not scored.
+    """
+    first = table[table["control"] == CLIP]
+    draws = resamples(list(first["group"]), settings.seed, _DRAWS)
+    classes = len(next(iter(first["scores"])))
+    rows = {
+        control: accuracy(part["rank"].to_numpy(), classes, draws)
+        for control, part in table.groupby("control", sort=False)
+    }
+    pretrained = settings.model.pretrained
+    facts = {
+        "dataset": dataset,
+        "model": model,
+        "size": settings.study.size,
+        "pretrained": pretrained.file if pretrained else None,
+        "weights_sha256": weights_hash(weights),
+        "dropped": dropped,
+        "n_clusters": draws.n_clusters,
+        "views": settings.views.clips * settings.views.crops,
+    }
+    controls = {str(name): row for name, row in rows.items() if name != CLIP}
+    return json.dumps({**rows[CLIP], **facts, "controls": controls}, indent=2) + "\n"

@@ -1,0 +1,1 @@
+"""Stage extract: activations of every tap."""

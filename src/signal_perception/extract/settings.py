@@ -1,0 +1,41 @@
+"""What the stage extract is told."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from signal_perception.clips.settings import Input
+from signal_perception.inference.settings import Arithmetic, CpuThreads
+from signal_perception.models.core.settings import Network
+from signal_perception.pipeline.params import Count, Section, Seed
+
+Kind = Literal[
+    "spatial_attn", "temporal_attn", "joint_attn", "mlp", "conv", "local_attn", "global_attn"
+]
+
+
+class Extract(Section):
+    """What is kept of a model's activations."""
+
+    clips: Count
+    kinds: Annotated[tuple[Kind, ...], Field(strict=False)]
+    sides: Annotated[tuple[Literal["stream", "branch"], ...], Field(strict=False, min_length=1)]
+    controls: Annotated[tuple[Literal["static", "shuffled", "reversed"], ...], Field(strict=False)]
+    dtype: Literal["float16", "float32"]
+    shard: Count
+
+
+class Model(Section):
+    network: Network
+    input: Input
+
+
+class Settings(Section):
+    seed: Seed
+    cpu_threads: CpuThreads
+    finetune: Arithmetic
+    extract: Extract
+    model: Model
+
+
+SECTIONS = {"extract": Extract}

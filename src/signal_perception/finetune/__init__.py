@@ -1,0 +1,1 @@
+"""Stage finetune: from pre-trained or fresh to fine-tuned weights."""

@@ -1,0 +1,1 @@
+"""A trained model on its device, and the logits and scores of clips."""

@@ -1,0 +1,62 @@
+"""The device, its batch and its arithmetic.
+
+Device and batch are settings of the machine, taken from the environment.
+"""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from signal_perception.pipeline.errors import UserError
+
+
+def device() -> torch.device:
+    """SIGNAL_PERCEPTION_DEVICE (cpu, cuda, cuda:1, …), or the first GPU, or the CPU."""
+    asked = os.environ.get("SIGNAL_PERCEPTION_DEVICE")
+    if asked is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(asked)
+    except RuntimeError:
+        raise UserError(
+            f"SIGNAL_PERCEPTION_DEVICE is {asked!r}; it must be cpu, cuda or cuda:<number>."
+        ) from None
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"SIGNAL_PERCEPTION_DEVICE is {asked!r}, but this machine has "
+            f"{torch.cuda.device_count()} GPUs; use cpu."
+        )
+    return found
+
+
+def fix_arithmetic(threads: int | None) -> None:
+    """Fix what decides the last bits of this process's results, beside the machine itself.
+
+    threads: CPU threads, which order sums; None: all cores. On a GPU float32 is float32: PyTorch
+    lets convolutions round their factors to TF32 (10 bits) by default. cuDNN takes algorithms that
+    give the same bits again; a few operations of PyTorch's own (the gradient of 3-D max pooling)
+    have none.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+
+
+def clips_at_once() -> int:
+    """SIGNAL_PERCEPTION_BATCH: clips per forward pass where no gradient is needed (default 16)."""
+    text = os.environ.get("SIGNAL_PERCEPTION_BATCH", "16")
+    if not text.isdigit() or int(text) < 1:
+        raise UserError(
+            f"SIGNAL_PERCEPTION_BATCH is {text!r}; it must be a whole number of clips, 1 or more."
+        )
+    return int(text)
+
+
+def arithmetic(precision: str, where: torch.device) -> AbstractContextManager:
+    """Autocast to bfloat16, or nothing for float32."""
+    if precision == "bfloat16":
+        return torch.autocast(where.type, dtype=torch.bfloat16)
+    return nullcontext()

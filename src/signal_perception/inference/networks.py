@@ -1,0 +1,71 @@
+"""Networks with values: fresh, pre-trained or fine-tuned; and without, for names and shapes.
+
+Whoever is given a network with values goes on to calculate with it, so its arithmetic is fixed
+here.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from signal_perception import seeding
+from signal_perception.inference import device
+from signal_perception.models.core import registry
+from signal_perception.models.core.settings import Network, Pretrained
+from signal_perception.pipeline.errors import UserError
+
+PRETRAINED = Path("data/pretrained")
+
+
+def fresh(
+    name: str,
+    network: Network,
+    *,
+    classes: int,
+    pretrained: Pretrained | None,
+    seed: int,
+    dataset: str,
+    threads: int | None,
+) -> nn.Module:
+    """A model with start values drawn from seed, data set and name, or pre-trained weights."""
+    device.fix_arithmetic(threads)
+    torch.manual_seed(seeding.integer(seed, "start", dataset, name))
+    model = registry.build(name, classes, network)
+    if pretrained is not None:
+        registry.load(name, model, pretrained_file(pretrained), pretrained.sha256)
+    return model
+
+
+def trained(
+    name: str,
+    network: Network,
+    weights: Path,
+    *,
+    classes: int,
+    threads: int | None,
+    where: torch.device,
+) -> nn.Module:
+    """A model with the weights of a file, in evaluation mode on the device."""
+    device.fix_arithmetic(threads)
+    model = registry.build(name, classes, network)
+    registry.load(name, model, weights)
+    return model.to(where).eval()
+
+
+def outline(name: str, network: Network, classes: int) -> nn.Module:
+    """A model without values (on the meta device): for its names and shapes, in no time."""
+    with torch.device("meta"):
+        return registry.build(name, classes, network)
+
+
+def pretrained_file(entry: Pretrained) -> Path:
+    """Where pre-trained weights lie; UserError where they are missing."""
+    path = PRETRAINED / entry.file
+    if not path.is_file():
+        raise UserError(
+            f"The pre-trained weights {path} are not there; get them from {entry.source} and put "
+            f"them at {path}, or set `pretrained` of the model's entry to null to train from "
+            "scratch."
+        )
+    return path

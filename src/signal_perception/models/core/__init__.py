@@ -1,0 +1,1 @@
+"""What all models share: the list of models, taps, weights, checkpoints, attention, MLP."""

@@ -1,0 +1,174 @@
+"""Files of weights: read without running code, checked, loaded strictly, written reproducibly."""
+
+import argparse
+import hashlib
+import os
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from signal_perception.pipeline.errors import UserError
+
+# TimeSformer and SlowFast; DeepSpeed; most others; mmengine and Lightning
+_WRAPPERS = ("model_state", "module", "model", "state_dict")
+_LISTED = 10
+
+
+def read(path: Path | str, sha256: str | None) -> dict[str, torch.Tensor]:
+    """State dict in a file, as written there, on the CPU.
+
+    The file is .safetensors, or a PyTorch file of tensors and plain data. Wrappers (model_state,
+    module, model, state_dict) are peeled off. `sha256`, if given, is what the file must hash to, or
+    how that begins.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(
+            f"Weights are asked from {path}, which does not exist: "
+            f"put the file there or change the path."
+        )
+    if sha256 is not None and not (found := weights_hash(path)).startswith(sha256.lower()):
+        raise UserError(
+            f"File {path} has SHA-256 {found}, but {sha256.lower()} is asked for: "
+            f"get the right file or correct the checksum."
+        )
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pytorch(path)
+    return _state_dict(content, path)
+
+
+def load(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list[str]:
+    """Copy a state dict in the project's own layout into a model, strictly.
+
+    Returns the keys that were set aside: those of the classification head (`model.classifier`),
+    when its size differs. Counters of batch normalisation may be missing (files older than PyTorch
+    0.4.1). Any other difference in names or shapes is an error.
+    name: the model's name, for messages.
+    """
+    own, head = model.state_dict(), f"{model.classifier}."
+    _check_names(own, state, name)
+    unequal = [key for key, value in state.items() if value.shape != own[key].shape]
+    wrong = [
+        f"{key} has {tuple(state[key].shape)}, the model {tuple(own[key].shape)}"
+        for key in unequal
+        if not key.startswith(head)
+    ]
+    if wrong:
+        raise UserError(
+            f"These weights do not fit {name}: {_some(wrong)}; "
+            f"use the network numbers they were trained with."
+        )
+    # all of the head: a bias of the old head would mean nothing under new weights
+    aside = [key for key in own if unequal and key in state and key.startswith(head)]
+    fitting = {key: value for key, value in state.items() if key not in aside}
+    model.load_state_dict(fitting, strict=False)
+    return aside
+
+
+def save(model: nn.Module, path: Path | str) -> None:
+    """Write the model's state dict as safetensors: equal weights, equal bytes.
+
+    A reader never sees half a file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    try:
+        save_file(state, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def weights_hash(path: Path | str) -> str:
+    """SHA-256 of the file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise UserError(
+            f"File {path} is no intact safetensors file ({error}): get it again."
+        ) from error
+
+
+def _read_pytorch(path: Path) -> Any:
+    try:
+        # VideoMAE's authors store their command line beside the weights, as a Namespace: plain data
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        code = re.search(r"GLOBAL ([\w.]+)", str(error))
+        reason = f"it calls for '{code[1]}', which could run code" if code else _first_line(error)
+        raise UserError(
+            f"File {path} is refused: {reason}; "
+            f"save its state dict alone (torch.save or safetensors) where you trust it."
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise UserError(
+            f"File {path} is no intact PyTorch file ({_first_line(error)}): get it again."
+        ) from error
+
+
+def _state_dict(content: Any, path: Path) -> dict[str, torch.Tensor]:
+    """The state dict inside what a file holds, without its wrappers."""
+    while isinstance(content, Mapping) and (inner := _wrapped(content)) is not None:
+        content = inner
+    if not isinstance(content, Mapping) or not content:
+        raise UserError(
+            f"File {path} holds no state dict (names → tensors) but a {type(content).__name__}: "
+            f"use another file."
+        )
+    odd = [
+        str(key)
+        for key, value in content.items()
+        if not (isinstance(key, str) and isinstance(value, torch.Tensor))
+    ]
+    if odd:
+        raise UserError(
+            f"File {path} should hold tensors by name, but these entries are none: {_some(odd)}; "
+            f"save the state dict alone, or under one of {', '.join(_WRAPPERS)}."
+        )
+    return dict(content)
+
+
+def _wrapped(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    found = (content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping))
+    return next(found, None)
+
+
+def _check_names(
+    own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], name: str
+) -> None:
+    """Refuse a state dict whose names are not the model's own."""
+    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    unexpected = [k for k in state if k not in own]
+    differences = [
+        f"{len(keys)} {what} ({_some(keys)})"
+        for what, keys in (("missing", missing), ("unexpected", unexpected))
+        if keys
+    ]
+    if differences:
+        raise UserError(
+            f"These weights do not fit {name}: {'; '.join(differences)}; use weights of this "
+            f"model, in a layout that it knows, and the same network numbers."
+        )
+
+
+def _some(items: list[str]) -> str:
+    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
+    return ", ".join(items[:_LISTED]) + more
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

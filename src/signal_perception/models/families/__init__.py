@@ -1,0 +1,1 @@
+"""Networks that several models share, one family a file."""

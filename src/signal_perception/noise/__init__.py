@@ -1,0 +1,1 @@
+"""Stage noise: Gaussian noise on chosen weights, cell by cell of the grids."""

@@ -1,0 +1,105 @@
+"""The pipeline brought up to date, several stages at once where the machine allows.
+
+`dvc repro` runs one stage at a time. Here DVC is asked once which stages have changed; these and
+all that read from them then run in lanes, one per GPU or per share of the cores. Each lane runs
+`dvc repro --single-item` on a stage whose upstream stages are finished; `--wait-for-lock` lets the
+lanes share DVC's records.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+import psutil
+
+from signal_perception.pipeline.errors import UserError
+
+# Memory that a stage of the default study stays below, bytes.
+_MEMORY = 2 << 30
+_DVC = [sys.executable, "-m", "dvc"]
+
+
+def repro(stages: Sequence[str], upstream: Mapping[str, set[str]], lanes: int, gpus: int) -> None:
+    """Bring `stages` up to date, `lanes` of them at a time, each after those it reads from.
+
+    Lane i sees GPU i modulo `gpus` (0: no GPU is assigned).
+    """
+    waiting = list(stages)
+    running: dict = {}
+    free = list(range(lanes))
+    with ThreadPoolExecutor(lanes) as pool:
+        while waiting or running:
+            busy = {*waiting, *(stage for stage, _ in running.values())}
+            ready = [stage for stage in waiting if not upstream[stage] & busy]
+            for stage in ready[: len(free)]:
+                lane = free.pop(0)
+                running[pool.submit(_repro_one, stage, lane, gpus)] = (stage, lane)
+                waiting.remove(stage)
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                stage, lane = running.pop(future)
+                free.append(lane)
+                if future.result() != 0:
+                    wait(running)
+                    raise UserError(
+                        f"Stage {stage} failed (its message stands above); mend it and run again: "
+                        "finished stages are kept."
+                    )
+
+
+def changed() -> set[str]:
+    """Stages whose inputs, code, parameters or outputs differ from dvc.lock, by `dvc status`."""
+    asked = subprocess.run(
+        [*_DVC, "status", "--json"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if asked.returncode != 0:
+        raise UserError("DVC cannot tell what has changed (its message stands above); mend it.")
+    return set(json.loads(asked.stdout))
+
+
+def with_downstream(stages: Iterable[str], upstream: Mapping[str, set[str]]) -> list[str]:
+    """The stages of the pipeline that are among `stages` or read, directly or not, from them."""
+    found = set(stages)
+    while more := {name for name, needs in upstream.items() if needs & found} - found:
+        found |= more
+    return [name for name in upstream if name in found]
+
+
+def fitting(threads: int | None, gpus: int) -> int:
+    """How many lanes suit this machine.
+
+    One per GPU; else, where a stage keeps to `threads` cores, what cores and free memory allow.
+    """
+    if gpus or threads is None:
+        return max(1, gpus)
+    return max(1, min(_cores() // threads, psutil.virtual_memory().available // _MEMORY))
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _repro_one(name: str, lane: int, gpus: int) -> int:
+    environment = dict(os.environ)
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = str(lane % gpus)
+    command = [*_DVC, "--wait-for-lock", "repro", "--single-item", name]
+    # whole lines through a pipe: the progress bars of several lanes would overwrite each other
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+    return process.returncode

@@ -1,0 +1,261 @@
+"""The parameters as frozen, checked objects: params.yaml, and params/models/<model>.yaml.
+
+Each package owns the schema of its own part, in its `settings.py`:
+
+    SECTIONS       name of a top-level key of params.yaml → type of its value
+    DATASET_PARTS  name of a key of a data set (params.yaml, datasets.<name>) → type
+    MODEL_PARTS    name of a key of a model at one size (params/models/<model>.yaml) → type
+    Settings       what the package's stage is told: the keys that dvc.yaml declares for it
+
+`load` finds these modules by their place, so that it checks everything and no package has to
+know another. A misspelt key or an impossible value is refused before any work starts, by its full
+name. What a key means stands in the files themselves, above the key.
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+import signal_perception
+from signal_perception.pipeline.errors import UserError
+
+PARAMS = Path("params.yaml")
+MODELS = Path("params/models")
+
+# Folders of reports/ that are no study's own.
+_FOLDERS_OF_REPORTS = ("curves", "decode", "metrics", "tables")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0)]
+Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of the parameters: no key that it does not know, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Checked = TypeVar("Checked", bound=Section)
+
+
+class Study(Section):
+    """Which data sets and models a study has, at which size, and under which name it reports."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    datasets: Names
+    models: Names
+    size: str
+
+    @model_validator(mode="after")
+    def _has_a_folder_of_its_own(self) -> "Study":
+        if self.name in _FOLDERS_OF_REPORTS:
+            raise ValueError(
+                f"name is {self.name!r}, a folder of reports/ that holds tables of all studies: "
+                "choose another name"
+            )
+        return self
+
+
+class Params(Section):
+    """All parameters; the sections of the packages are further attributes, by their keys.
+
+    models: name → size → the model's entry, with an attribute for each of its parts.
+    """
+
+    seed: Seed
+    study: Study
+    datasets: dict[str, Any]
+    models: dict[str, dict[str, Any]]
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def model(self, name: str) -> Any:
+        """The entry of a model at the study's size."""
+        return self.models[name][self.study.size]
+
+
+def load(root: Path = Path()) -> Params:
+    """Read and check all parameters below the project's root.
+
+    Every mistake is a UserError that names file and key in full.
+    """
+    content = read_yaml(root / PARAMS)
+    if not isinstance(content, Mapping):
+        raise UserError(f"{PARAMS} holds no keys; restore it (git checkout {PARAMS}).")
+    schema, model = _schema()
+    checked = _check(_without_models(schema), content, str(PARAMS))
+    sizes = {}
+    for file in sorted((root / MODELS).glob("*.yaml")):
+        entries = read_yaml(file) or {}
+        name = str(MODELS / file.name)
+        if not isinstance(entries, Mapping):
+            raise UserError(f"{name} holds no sizes; give at least one, as the other files do.")
+        sizes[file.stem] = {
+            str(size): _check(model, entry, name, (str(size),)) for size, entry in entries.items()
+        }
+    params = schema.model_construct(**dict(checked), models=sizes)
+    _refuse_what_does_not_exist(params)
+    return params
+
+
+def read_yaml(path: Path) -> Any:
+    """Content of a YAML file as plain values; UserError where it is absent or not valid."""
+    if not path.is_file():
+        raise UserError(f"There is no {path} here; run this from the project's root.")
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+
+
+def plain(part: BaseModel) -> dict[str, Any]:
+    """A part of the parameters as plain JSON values."""
+    return part.model_dump(mode="json")
+
+
+def settings_modules() -> list[Any]:
+    """The `settings.py` of every package, sorted by name."""
+    root = Path(signal_perception.__file__).parent
+    names = sorted(
+        ".".join(file.relative_to(root).parts[:-1]) for file in root.rglob("settings.py")
+    )
+    # by name and not by an import statement: checking a key is no reason to depend on its stage
+    return [importlib.import_module(f"signal_perception.{name}.settings") for name in names]
+
+
+@cache
+def _schema() -> tuple[type[Params], type[Section]]:
+    """The schema of params.yaml and that of one size of a model, put together from all packages."""
+
+    def parts(kind: str) -> dict[str, Any]:
+        found = [getattr(module, kind, {}) for module in settings_modules()]
+        return {name: (annotation, ...) for each in found for name, annotation in each.items()}
+
+    dataset = create_model("Dataset", __base__=Section, **parts("DATASET_PARTS"))
+    model = create_model("Model", __base__=Section, **parts("MODEL_PARTS"))
+    datasets = {"datasets": (dict[str, dataset], ...)}
+    params = create_model("Params", __base__=Params, **datasets, **parts("SECTIONS"))
+    return params, model
+
+
+@cache
+def _without_models(schema: type[Params]) -> type[Section]:
+    """The schema of params.yaml alone."""
+    fields: dict[str, Any] = {
+        name: (field.rebuild_annotation(), ...)
+        for name, field in schema.model_fields.items()
+        if name != "models"
+    }
+    return create_model("ParamsFile", __base__=Section, **fields)
+
+
+def _refuse_what_does_not_exist(params: Params) -> None:
+    """UserError where the study names a data set, model or size that is nowhere described."""
+    study, models = params.study, params.models
+    for key, asked, existing, place in (
+        ("study.datasets", study.datasets, params.datasets, f"{PARAMS} describes"),
+        ("study.models", study.models, models, f"{MODELS} has"),
+    ):
+        for index, name in enumerate(asked):
+            if name not in existing:
+                raise UserError(
+                    f"{PARAMS}: {key}[{index}] is {name!r}, which does not exist; {place} "
+                    f"{_names(existing)}."
+                )
+        if len(set(asked)) < len(asked):
+            raise UserError(f"{PARAMS}: {key} names the same entry twice: {_names(asked)}.")
+    for name in study.models:
+        if study.size not in models[name]:
+            raise UserError(
+                f"{PARAMS}: study.size is {study.size!r}, which {MODELS / name}.yaml does not "
+                f"have; it has {_names(models[name])}."
+            )
+
+
+def _check(
+    schema: type[Checked], content: object, file: str, prefix: tuple[str, ...] = ()
+) -> Checked:
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{file}: {_sentence(error, content, schema, prefix)}.") from None
+
+
+def _sentence(
+    error: ValidationError, content: object, schema: type[Section], prefix: tuple[str, ...]
+) -> str:
+    """The first mistake as one sentence; a misspelt key comes before the gap it leaves."""
+    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    fault = faults[0]
+    keys = _key(fault["loc"], content)
+    name = _dotted([*prefix, *keys])
+    more = f" ({len(faults) - 1} more mistakes)" if len(faults) > 1 else ""
+    match fault["type"]:
+        case "extra_forbidden":
+            siblings = _known(schema, keys[:-1])
+            near = difflib.get_close_matches(str(keys[-1]), siblings, n=1)
+            hint = (
+                f"did you mean {_dotted([*prefix, *keys[:-1], near[0]])}?"
+                if near
+                else f"known keys there: {_names(siblings)}"
+            )
+            return f"{name} is no known key; {hint}"
+        case "missing":
+            return f"{name} is missing{more}"
+        case "value_error":
+            return f"{name}.".removeprefix(".") + str(fault["msg"]).removeprefix("Value error, ")
+    text = str(fault["msg"])
+    return f"{name} is {fault['input']!r}, but {text[0].lower()}{text[1:]}{more}"
+
+
+def _key(location: tuple[int | str, ...], content: object) -> list[int | str]:
+    """The keys of the file that pydantic's location stands for.
+
+    Pydantic also names the variant of a union there, which no file has.
+    """
+    keys: list[int | str] = []
+    here = content
+    for index, step in enumerate(location):
+        last = index == len(location) - 1
+        if step == "[key]":
+            continue
+        if isinstance(here, dict) and (step in here or last):
+            keys.append(step)
+            here = here.get(step)
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            keys.append(step)
+            here = here[step]
+    return keys
+
+
+def _known(annotation: object, keys: list[int | str]) -> list[str]:
+    """Keys that the schema knows below `keys`, looking through mappings and unions."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        fields = annotation.model_fields
+        return _known(fields[str(keys[0])].annotation, keys[1:]) if keys else list(fields)
+    parts = get_args(annotation)
+    if get_origin(annotation) is dict:
+        return _known(parts[1], keys[1:])
+    return list(dict.fromkeys(name for part in parts for name in _known(part, keys)))
+
+
+def _dotted(keys: Iterable[int | str]) -> str:
+    parts = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return "".join(parts).removeprefix(".")
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

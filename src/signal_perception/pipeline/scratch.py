@@ -1,0 +1,99 @@
+"""The resumable work directory of a stage.
+
+DVC deletes a stage's outputs before it runs the stage, so half-done work lives elsewhere: in
+`.scratch/<stage>/<fingerprint>/` below the project's root. The fingerprint covers what dvc.yaml
+declares for the stage, parameters and dependencies, and nothing else: a killed stage continues
+where it was, and a changed setting never continues an old run.
+
+Units that another run can use too live in `.scratch/<stage>/<name>-<fingerprint>/`, a cache whose
+fingerprint leaves out what the units do not depend on; it stays when the stage is finished.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from signal_perception.pipeline import units
+from signal_perception.pipeline.dvcfile import Stage, declared
+
+SCRATCH = Path(".scratch")
+
+
+class Scratch:
+    """Work directory of one run of one stage, run from the project's root."""
+
+    def __init__(self, stage: Stage):
+        self._stage = stage
+        self._home = Path(os.environ.get("DVC_ROOT", ".")) / SCRATCH / stage.name
+        self._caches: set[Path] = set()
+        self.path = self._home / fingerprint(stage)
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def cache(self, name: str, *, without: Collection[str]) -> Path:
+        """A folder for units that outlive this run.
+
+        without: keys of parameters (as in `dvcfile.declared`) and paths of code which the units do
+        not depend on. Whatever is not named counts.
+        """
+        path = self._home / f"{name}-{fingerprint(self._stage, without)}"
+        path.mkdir(parents=True, exist_ok=True)
+        self._caches.add(path)
+        return path
+
+    def publish(self, outputs: Mapping[Path, Path]) -> None:
+        """Put each finished file or folder (key) at its output (value); forget all but caches.
+
+        Safe to be killed in between: nothing leaves the scratch directory before all outputs are
+        in place, so the next run publishes again.
+        """
+        for source, target in outputs.items():
+            units.place(source, target)
+        for folder in self._home.iterdir():
+            if folder not in self._caches:
+                shutil.rmtree(folder)
+        if not self._caches:
+            self._home.rmdir()
+
+
+def fingerprint(stage: Stage, without: Collection[str] = ()) -> str:
+    """Sixteen hex digits that change with any declared parameter, code file or input.
+
+    Code counts by content; data count as DVC looks at them first: name, size and time of change.
+    """
+    settings = _leave_out(declared(stage), without)
+    code = [
+        [str(file), hashlib.sha256(file.read_bytes()).hexdigest()]
+        for path in stage.code
+        for file in _files(path)
+        if not any(file.is_relative_to(each) for each in without)
+    ]
+    inputs = [
+        [str(file), file.stat().st_size, file.stat().st_mtime_ns]
+        for path in stage.inputs
+        for file in _files(path)
+    ]
+    text = json.dumps([stage.name, settings, code, inputs], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _leave_out(tree: Mapping[str, Any], without: Collection[str]) -> dict[str, Any]:
+    def below(here: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+        return {
+            key: below(value, f"{prefix}{key}.") if isinstance(value, Mapping) else value
+            for key, value in here.items()
+            if f"{prefix}{key}" not in without
+        }
+
+    return below(tree, "")
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(
+        file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    )

@@ -1,0 +1,107 @@
+"""How a stage script or command runs.
+
+A stage is told what dvc.yaml declares for it, and nothing else: parameters, inputs and outputs. A
+user's mistake ends it with one sentence and exit code 1, never with a traceback.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+from pydantic import ValidationError
+
+import signal_perception
+from signal_perception.pipeline import dvcfile, params, units
+from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.scratch import Scratch
+
+Settings = TypeVar("Settings", bound=params.Section)
+
+
+class Run:
+    """One stage at work, in the project's root.
+
+    Making one checks all parameters of the study, so that a mistake in any section is found by the
+    first stage and not by the last.
+    """
+
+    def __init__(self, name: str):
+        _refuse_a_foreign_package()
+        params.load()
+        self.stage = dvcfile.stage(name)
+
+    def settings(self, schema: type[Settings]) -> Settings:
+        """The declared parameters as an object; its fields are those that dvc.yaml declares."""
+        try:
+            return schema.model_validate(dvcfile.declared(self.stage))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            key = ".".join(map(str, fault["loc"]))
+            agree = f"make {schema.__module__} and {dvcfile.DVCFILE} agree"
+            problem = {
+                "missing": f"the stage reads it and dvc.yaml does not declare it; {agree}",
+                "extra_forbidden": f"dvc.yaml declares it and the stage does not read it; {agree}",
+            }.get(fault["type"], f"it is {fault['input']!r}, and {fault['msg']}; change it")
+            raise UserError(f"Parameter {key} of stage {self.stage.name}: {problem}.") from None
+
+    def dep(self, beginning: str) -> Path:
+        """The declared input at or below `beginning`."""
+        return self.stage.dep(beginning)
+
+    def out(self, beginning: str) -> Path:
+        """The declared output at or below `beginning`."""
+        return self.stage.out(beginning)
+
+    @cached_property
+    def scratch(self) -> Scratch:
+        """Where unfinished work lies."""
+        return Scratch(self.stage)
+
+    def publish(self, outputs: Mapping[str, Path]) -> None:
+        """Move finished work to the outputs: beginning of the declared path → file or folder."""
+        self.scratch.publish({path: self.out(beginning) for beginning, path in outputs.items()})
+
+
+def start(stage: str, *names: str) -> Run:
+    """Begin a stage: its name in dvc.yaml and the values of its matrix, e.g. "noise", "shapes"."""
+    return Run("@".join([stage, *(["-".join(names)] if names else [])]))
+
+
+def run(main: Callable[..., None] | typer.Typer) -> None:
+    """Run a stage's `main` (its arguments become the command line) or a whole application."""
+    try:
+        main() if isinstance(main, typer.Typer) else typer.run(main)
+    except UserError as error:
+        _end(str(error))
+    except OSError as error:
+        try:
+            units.raise_if_full(error, Path(error.filename or "."))
+        except UserError as sentence:
+            _end(str(sentence))
+        raise
+
+
+def _end(sentence: str) -> None:
+    # DVC names the stage by itself; by hand the script's name helps
+    place = os.environ.get("DVC_STAGE", Path(sys.argv[0]).name)
+    print(f"error in {place}: {sentence}", file=sys.stderr)
+    raise SystemExit(1) from None
+
+
+def _refuse_a_foreign_package() -> None:
+    """UserError where the package that runs is not the one of the project in this folder.
+
+    An experiment in a folder of its own would otherwise run the code of another tree than its
+    dvc.lock says.
+    """
+    own = Path("src/signal_perception").resolve()
+    running = Path(signal_perception.__file__).resolve().parent
+    if running != own:
+        raise UserError(
+            f"The stage runs the code of {running}, not of this project, which is {own}; run it "
+            "from the project's root through DVC, or with PYTHONPATH=src."
+        )

@@ -1,0 +1,163 @@
+"""The rows of the page's own tables, as text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from signal_perception.pipeline.errors import UserError
+from signal_perception.report import poster, style
+from signal_perception.report.noise_figures import panel_title
+from signal_perception.report.tables import Results
+from signal_perception.vocabulary import REFUSED, UNLISTED
+
+_COLUMNS = ["id", "label", "split", "promised", "decoded", "codec", "decoder", "verdict"]
+
+
+@dataclass(frozen=True)
+class AccuracyRow:
+    """A row of Table 1.
+
+    correct: videos right at top-1 and top-5 of those scored. dropped: test videos that were not
+    scored. controls: control → top-1. poster, quoted: empty where the poster has no such model or
+    data set. weights: SHA-256.
+    """
+
+    model: str
+    pretrained: str
+    top1: str
+    top5: str
+    correct: str
+    dropped: int
+    controls: Mapping[str, str]
+    poster: str
+    quoted: str
+    weights: str
+
+
+@dataclass(frozen=True)
+class NoiseRow:
+    """A panel of a noise grid in a row.
+
+    kappa, top1, top5: between what numbers its cells lie. weakest: the cell of lowest top-1, whose
+    retention is `retention`. nan_videos: videos whose scores were not finite.
+    """
+
+    panel: str
+    layers: str
+    kappa: str
+    top1: str
+    top5: str
+    weakest: str
+    retention: str
+    nan_videos: int
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Verdicts of one data set's decoding.
+
+    counts: verdict → number in each of `splits`. total: listed videos; refused: of these. others:
+    every listed video that was not simply right, refused ones first.
+    """
+
+    splits: tuple[str, ...]
+    counts: Mapping[str, tuple[int, ...]]
+    total: int
+    refused: int
+    others: tuple[Mapping[str, object], ...]
+
+
+def accuracy_rows(results: Results) -> list[AccuracyRow]:
+    """Table 1: one row per model that was scored.
+
+    UserError where a percentage is not the quotient of its counts.
+    """
+    return [_accuracy_row(results.dataset, *each) for each in results.accuracy.items()]
+
+
+def noise_rows(table: pd.DataFrame) -> list[NoiseRow]:
+    """One row per panel of one grid of one model."""
+    panels = table["panel"].drop_duplicates()
+    return [_noise_row(panel, table.loc[table["panel"] == panel]) for panel in panels]
+
+
+def decoding(table: pd.DataFrame) -> Decoding:
+    """The verdicts of a data set; files that no list of a split names are counted only."""
+    splits = tuple(sorted(table["split"].unique(), reverse=True))
+    kind = table["verdict"].where(~table["verdict"].str.startswith(REFUSED), REFUSED)
+    verdicts = sorted(kind.unique(), key=lambda verdict: (verdict != "ok", verdict))
+    counts = {
+        verdict: tuple(int(((kind == verdict) & (table["split"] == s)).sum()) for s in splits)
+        for verdict in verdicts
+    }
+    return Decoding(
+        splits,
+        counts,
+        total=sum(sum(numbers) for verdict, numbers in counts.items() if verdict != UNLISTED),
+        refused=sum(counts.get(REFUSED, ())),
+        others=_not_simply_right(table),
+    )
+
+
+def _accuracy_row(dataset: str, model: str, metrics: dict) -> AccuracyRow:
+    _refuse_a_wrong_quotient(dataset, model, metrics)
+    printed = poster.TABLE1.get(dataset, {}).get(model)
+    controls = metrics["controls"].items()
+    return AccuracyRow(
+        model=style.name(model),
+        pretrained=metrics["pretrained"] or "none",
+        top1=_with_interval(metrics, 1),
+        top5=_with_interval(metrics, 5),
+        correct=f"{metrics['correct1']} / {metrics['correct5']} of {metrics['total']}",
+        dropped=metrics["dropped"],
+        controls={name: f"{control['top1']:.2f}" for name, control in controls},
+        poster=f"{printed.top1:.2f} / {printed.top5:.2f}" if printed else "",
+        quoted=f"{printed.quoted_top1:.2f}" if printed and printed.quoted_top1 else "",
+        weights=metrics["weights_sha256"],
+    )
+
+
+def _refuse_a_wrong_quotient(dataset: str, model: str, metrics: dict) -> None:
+    for k in (1, 5):
+        top, correct, total = metrics[f"top{k}"], metrics[f"correct{k}"], metrics["total"]
+        # percent; a table written with two decimals still passes
+        if abs(top - 100 * correct / total) > 0.01:
+            raise UserError(
+                f"The accuracy of {model} on {dataset} says top-{k} = {top:.2f} %, but {correct} "
+                f"of {total} videos; run its stage evaluate again."
+            )
+
+
+def _noise_row(panel: str, cells: pd.DataFrame) -> NoiseRow:
+    weakest = cells.loc[cells["top1_mean"].idxmin()]
+    place = (
+        (symbol, weakest[key]) for symbol, key in (("σ", "sigma"), ("γ", "gamma"), ("ρ", "rho"))
+    )
+    return NoiseRow(
+        panel=panel_title(panel).replace("$", "").replace("_", ""),
+        layers=", ".join(dict.fromkeys(cells["pool"])),
+        kappa=f"{min(cells['kappa']):.2g}–{max(cells['kappa']):.2g}",
+        top1=_span(cells.loc[:, "top1_mean"]),
+        top5=_span(cells.loc[:, "top5_mean"]),
+        weakest=", ".join(f"{symbol} = {value:g}" for symbol, value in place),
+        retention=f"{weakest['retention']:.2f}",
+        nan_videos=sum(cells["nan_videos"]),
+    )
+
+
+def _not_simply_right(table: pd.DataFrame) -> tuple[Mapping[str, object], ...]:
+    """The videos whose verdict is neither "ok" nor "unlisted", a dash where nothing is known."""
+    odd = table.loc[~table["verdict"].isin(["ok", UNLISTED]), _COLUMNS].astype(object)
+    rows = [dict(zip(_COLUMNS, row)) for row in odd.where(odd.notna(), "–").to_numpy()]
+    # False sorts before True
+    rows.sort(key=lambda row: (not row["verdict"].startswith(REFUSED), row["verdict"], row["id"]))
+    return tuple(rows)
+
+
+def _with_interval(metrics: dict, k: int) -> str:
+    return f"{metrics[f'top{k}']:.2f} ({metrics[f'low{k}']:.1f}–{metrics[f'high{k}']:.1f})"
+
+
+def _span(values: pd.Series) -> str:
+    return f"{max(values):.1f}–{min(values):.1f}"

@@ -1,0 +1,1 @@
+"""Stage spectra: temporal Fourier statistics of activations."""

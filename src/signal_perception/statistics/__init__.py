@@ -1,0 +1,1 @@
+"""Accuracy and intervals, in NumPy alone."""

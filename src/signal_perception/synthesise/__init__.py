@@ -1,0 +1,1 @@
+"""Stage synthesise: the synthetic data set."""

@@ -1,0 +1,164 @@
+"""Items depend on seed, epoch and video alone.
+
+Views come in the agreed order; workers change nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from signal_perception.clips import datasets
+from signal_perception.clips.datasets import TestClips, TrainClips, loader
+from signal_perception.clips.pictures import encoder
+from signal_perception.clips.settings import Input
+from signal_perception.clips.store import ClipStore
+from signal_perception.decode.catalogue import Video
+from signal_perception.decode.store_writer import shard_rows, write_index, write_shard
+from signal_perception.decode.video import Decoded
+
+
+def make_store(path: Path, numbers: range) -> ClipStore:
+    """Videos of 30 frames whose channel 0 is the frame and channel 1 the video."""
+    pairs, encode = [], encoder("png", 95, "half")
+    for number in numbers:
+        t, _, x = np.indices((30, 24, 36))
+        pixels = np.stack([t, np.full_like(t, number), x], axis=-1).astype(np.uint8)
+        decoded = Decoded(
+            [encode(frame) for frame in pixels],
+            (24, 36),
+            30,
+            15.0,
+            36,
+            24,
+            "h264",
+            "decord",
+            "ok",
+            "",
+        )
+        pairs.append((Video(f"{number:02d}.mp4", Path("x"), number % 3, "train", "g"), decoded))
+    for shard in (0, 1):
+        write_shard(path, shard, pairs[shard::2])
+    write_index(path, ("a", "b", "c"), shard_rows(path, 0) + shard_rows(path, 1))
+    return ClipStore(path)
+
+
+def shown(sampling: str = "dense", **values: Any) -> Input:
+    """A model's input."""
+    standard = {"mean": (0, 0, 0), "std": (1, 1, 1), "resize": None, "fusion": "logits"}
+    return Input.model_validate(standard | {"sampling": sampling} | values)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> ClipStore:
+    return make_store(tmp_path_factory.mktemp("clips") / "s.zarr", range(10))
+
+
+def train(store: ClipStore, seed: int = 0) -> TrainClips:
+    wanted = shown(frames=4, stride=3, size=16)
+    return TrainClips(store, wanted, crop_area=(0.4, 1.0), flip=True, seed=seed)
+
+
+def test_a_training_item_depends_on_seed_epoch_and_video_alone(store, tmp_path):
+    dataset = train(store)
+    first, label = dataset[4]
+    assert first.shape == (4, 16, 16, 3)
+    assert first.dtype == torch.uint8
+    assert label == 4 % 3
+    assert (first[..., 1] == 4).all()
+    assert not torch.equal(dataset[7][0], dataset[1][0])
+    assert torch.equal(dataset[4][0], first)
+    smaller = train(make_store(tmp_path / "t.zarr", range(3, 6)))
+    assert smaller.store.ids[1] == "04.mp4"
+    assert torch.equal(smaller[1][0], first)
+    dataset.set_epoch(1)
+    assert not torch.equal(dataset[4][0], first)
+    dataset.set_epoch(0)
+    assert torch.equal(dataset[4][0], first)
+    assert not torch.equal(train(store, seed=1)[4][0], first)
+
+
+def collected(dataset, batch: int, workers: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [(clips, labels) for clips, labels in loader(dataset, batch, workers)]
+
+
+def test_workers_change_nothing_and_every_epoch_has_its_own_order(store):
+    dataset = train(store)
+    orders = []
+    for epoch in range(3):
+        dataset.set_epoch(epoch)
+        here, there = collected(dataset, 4, 0), collected(dataset, 4, 2)
+        for (clips, labels), (other_clips, other_labels) in zip(here, there, strict=True):
+            assert torch.equal(clips, other_clips)
+            assert torch.equal(labels, other_labels)
+        order = torch.cat([clips[:, 0, 0, 0, 1] for clips, _ in here]).tolist()
+        assert sorted(order) == list(range(10))
+        orders.append(order)
+    assert len({tuple(order) for order in orders}) == 3
+    assert [len(labels) for _, labels in here] == [4, 4, 2]
+    assert [len(labels) for _, labels in loader(dataset, 4, drop_last=True)] == [4, 4]
+
+
+def test_test_views_are_clips_by_crops_in_the_order_of_the_store(store):
+    wanted = shown(frames=4, stride=3, size=16, resize=24)
+    dataset = TestClips(store, wanted, clips=2, crops=3)
+    views, label = dataset[5]
+    assert views.shape == (6, 4, 16, 16, 3)
+    assert label == 5 % 3
+    # window 12 of 30: clips start at 0 and 18, steps of 11/3
+    assert views[:3, :, 0, 0, 0].tolist() == [[0, 3, 7, 11]] * 3
+    assert views[3:, :, 0, 0, 0].tolist() == [[18, 21, 25, 29]] * 3
+    assert views[:, 0, 0, 0, 2].tolist() == [0, 10, 20] * 2
+    batches = list(loader(dataset, 4))
+    assert [int(v) for clips, _ in batches for v in clips[:, 0, 0, 0, 0, 1]] == list(range(10))
+    assert torch.cat([labels for _, labels in batches]).tolist() == store.labels.tolist()
+    single = TestClips(store, shown("uniform", frames=4, stride=1, size=12))
+    assert single[0][0].shape == (1, 4, 12, 12, 3)
+
+
+def test_clips_of_a_model_are_made_from_the_path_of_a_store(store):
+    wanted = shown(frames=4, stride=3, size=16, resize=24)
+    random = datasets.train_clips(store.path, wanted, crop_area=(0.4, 1.0), flip=True, seed=0)
+    assert torch.equal(random[3][0], train(store)[3][0])
+    fixed = datasets.test_clips(store.path, wanted, seed=1, clips=2, crops=3, control="shuffled")
+    expected = TestClips(store, wanted, seed=1, clips=2, crops=3, control="shuffled")
+    assert torch.equal(fixed[3][0], expected[3][0])
+    assert not torch.equal(fixed[3][0], TestClips(store, wanted, clips=2, crops=3)[3][0])
+
+
+def test_controls_change_the_order_of_frames_and_nothing_else(store):
+    def frames(control: str, seed: int = 0) -> list[list[list[int]]]:
+        wanted = shown(frames=8, stride=2, size=24)
+        dataset = TestClips(store, wanted, clips=2, control=control, seed=seed)
+        return [dataset[video][0][:, :, 0, 0, 0].tolist() for video in range(10)]
+
+    plain = frames("clip")
+    assert frames("reversed") == [[clip[::-1] for clip in views] for views in plain]
+    assert frames("static") == [[[clip[0]] * 8 for clip in views] for views in plain]
+    shuffled = frames("shuffled")
+    assert shuffled == frames("shuffled")
+    assert shuffled != frames("shuffled", seed=1)
+    assert [[sorted(clip) for clip in views] for views in shuffled] == plain
+    orders = [[np.argsort(np.argsort(clip)).tolist() for clip in views] for views in shuffled]
+    # one shuffle per video, the same for its clips
+    assert all(views[0] == views[1] for views in orders)
+    assert len({tuple(views[0]) for views in orders}) == 10
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("kind", [TrainClips, TestClips])
+def test_memory_is_flat_after_the_first_pass(store, kind, workers):
+    # 15 MB a pass: more than what is allowed to stay
+    dataset = kind(store, shown(frames=30, stride=1, size=128))
+    resident = []
+    for _ in range(5):
+        for clips, _labels in loader(dataset, 4, workers):
+            # pages that no one looks at are not resident
+            assert clips[..., 0].max() == 29
+        resident.append(psutil.Process().memory_info().rss / 1e6)
+    # what the allocator happens to hold moves by a batch; clips that stay would be 30 MB and more
+    # by the fourth pass
+    assert min(resident[-2:]) < resident[0] + 20, resident

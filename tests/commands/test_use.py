@@ -1,0 +1,206 @@
+"""`signal-perception use`: a preset changes its own keys, and nothing else."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signal_perception.commands.use import use, use_command
+from signal_perception.pipeline import params
+from signal_perception.pipeline.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the parameter files and the presets."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    return tmp_path
+
+
+def _files(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*.yaml")}
+
+
+def _preset(root: Path, text: str) -> Path:
+    path = root / "presets/mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _refusal(root: Path, preset: Path) -> str:
+    before = _files(root)
+    with pytest.raises(UserError) as caught:
+        use(preset, root)
+    assert _files(root) == before
+    assert [path.name for path in root.iterdir() if path.name.startswith(".")] == []
+    message = str(caught.value)
+    assert "\n" not in message and message.endswith(".")
+    return message
+
+
+def _leaves(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def test_gestures_changes_exactly_its_keys(root: Path) -> None:
+    before = _files(root)
+    changes = use(root / "presets/gestures.yaml", root)
+    assert changes == [
+        "study.size: tiny → gestures",
+        "study.datasets: [shapes] → [gestures]",
+        "study.models: [i3d, timesformer_divided, timesformer_joint, videomae_v1, videomae_v2, "
+        "uniformer_v1, uniformer_v2, swin] → [i3d_inception]",
+        "study.name: default → gestures",
+        "cpu_threads: 1 → null",
+        "noise.repeats: 3 → 2",
+        "noise.grids.figure2.sigma: [0.1, 0.2, 0.4] → [0.05]",
+        "noise.grids.figure2.gamma: [0.05, 0.45, 0.85] → [0.05, 0.45]",
+        "noise.grids.figure3.sigma: [0.1, 0.2, 0.4] → [0.05]",
+        "noise.grids.figure3.gamma: [0.05, 0.45, 0.85] → [0.05, 0.45]",
+        "noise.grids.figure4.sigma: [0.2] → [0.05]",
+        "noise.grids.figure4.gamma: [0.05, 0.45, 0.85] → [0.05, 0.45]",
+        "noise.grids.figure4.rho: [0.25, 0.5, 1.0] → [0.5, 1.0]",
+    ]
+    after = _files(root)
+    assert [name for name in before if before[name] != after[name]] == ["params.yaml"]
+
+    def comments(text: bytes) -> list[str]:
+        lines = text.decode().splitlines()
+        return [line for line in lines if not line or line.lstrip().startswith("#")]
+
+    assert comments(after["params.yaml"]) == comments(before["params.yaml"])
+    old, new = (dict(_leaves(params.read_yaml(folder / "params.yaml"))) for folder in (ROOT, root))
+    changed = [key for key in old if old[key] != new[key]]
+    assert sorted(changed) == sorted(change.split(":")[0] for change in changes)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_default_leads_back_to_the_committed_bytes(root: Path, preset: str) -> None:
+    before = _files(root)
+    use(root / f"presets/{preset}.yaml", root)
+    use(root / "presets/default.yaml", root)
+    assert _files(root) == before
+
+
+@pytest.mark.parametrize(("first", "second"), list(permutations(PRESETS, 2)))
+def test_a_preset_does_not_depend_on_the_one_before(root: Path, first: str, second: str) -> None:
+    use(root / f"presets/{second}.yaml", root)
+    alone = _files(root)
+    use(root / f"presets/{first}.yaml", root)
+    use(root / f"presets/{second}.yaml", root)
+    assert _files(root) == alone
+
+
+def test_default_has_all_keys_of_all_presets_with_the_committed_values() -> None:
+    default = dict(_leaves(params.read_yaml(ROOT / "presets/default.yaml")))
+    named = {
+        key
+        for preset in PRESETS
+        for key, _ in _leaves(params.read_yaml(ROOT / f"presets/{preset}.yaml"))
+    }
+    committed = dict(_leaves(params.read_yaml(ROOT / "params.yaml")))
+    for path in (ROOT / params.MODELS).glob("*.yaml"):
+        committed |= _leaves({"models": {path.stem: params.read_yaml(path)}})
+    assert default == {key: committed[key] for key in named}
+
+
+def test_the_poster_has_its_own_grids(root: Path) -> None:
+    use(root / "presets/poster.yaml", root)
+    study = params.load(root)
+    grids = study.noise.grids
+    cells = {name: len(g.sigma) * len(g.gamma) * len(g.rho) for name, g in grids.items()}
+    assert cells == {"figure2": 25, "figure3": 25, "figure4": 20}
+    assert len(study.study.models) == 8
+    assert study.model("i3d").input.size == 224
+
+
+def test_keys_of_a_model_go_to_its_file(root: Path) -> None:
+    preset = _preset(
+        root,
+        "models:\n"
+        "  swin:\n"
+        "    tiny:\n"
+        "      recipe:\n"
+        "        lr: 0.001\n"
+        "        mixup: 0.2\n"
+        "    mine:\n"
+        "      network: {}\n",
+    )
+    message = _refusal(root, preset)
+    assert "params/models/swin.yaml: mine." in message and "is missing" in message
+    text = preset.read_text(encoding="utf-8").split("    mine:")[0]
+    before = (root / "params/models/swin.yaml").read_text(encoding="utf-8")
+    assert use(_preset(root, f"seed: 7\n{text}"), root) == [
+        "seed: 0 → 7",
+        "params/models/swin.yaml:tiny.recipe.lr: 0.002 → 0.001",
+        "params/models/swin.yaml:tiny.recipe.mixup: absent → 0.2",
+    ]
+    assert params.load(root).seed == 7
+    after = (root / "params/models/swin.yaml").read_text(encoding="utf-8")
+    expected = before.replace("lr: 0.002", "lr: 0.001", 1)
+    assert after == expected.replace("    - 1.0\n", "    - 1.0\n    mixup: 0.2\n", 1)
+
+
+def test_a_comment_after_a_changed_list_is_kept(root: Path) -> None:
+    path = root / "params.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("  - shapes\n", "  - shapes\n  # mine\n"), encoding="utf-8")
+    use(_preset(root, "study:\n  datasets:\n  - ucf101\n  - shapes\n"), root)
+    assert "  - ucf101\n  - shapes\n  # mine\n" in path.read_text(encoding="utf-8")
+
+
+def test_an_unknown_preset_is_refused_with_what_exists(root: Path) -> None:
+    message = _refusal(root, root / "presets/gesture.yaml")
+    assert message.startswith("There is no preset 'gesture'; ")
+    assert "has default, gestures, poster." in message
+
+
+BAD = {
+    "study:\n  sise: base\n": "params.yaml: study.sise is no known key; did you mean study.size?",
+    "noise:\n  repeats: 0\n": "params.yaml: noise.repeats is 0",
+    "study:\n  size: huge\n": "params.yaml: study.size is 'huge'",
+    "models:\n  swim:\n    tiny: {}\n": "models.swim has no file params/models/swim.yaml; ",
+    "models:\n  swin:\n": "models.swin holds no sizes",
+    "models:\n  swin:\n    tiny:\n      recipe:\n        rate: 1\n": (
+        "params/models/swin.yaml: tiny.recipe.rate is no known key"
+    ),
+    "seed: 1\nmodels:\n  swin:\n    tiny:\n      input:\n        size: 4\n": (
+        "params/models/swin.yaml: tiny.input.size is 4"
+    ),
+    "- seed\n": "holds no keys",
+    "models: 1\n": "holds no keys",
+    "seed: [\n": "is not valid YAML",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_a_bad_preset_changes_nothing(root: Path, text: str) -> None:
+    assert BAD[text] in _refusal(root, _preset(root, text))
+
+
+def test_broken_parameters_are_refused_before_anything_is_written(root: Path) -> None:
+    (root / "params.yaml").write_text("seed: [", encoding="utf-8")
+    assert "is not valid YAML" in _refusal(root, root / "presets/gestures.yaml")
+
+
+def test_the_command_prints_a_line_for_each_key(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root)
+    use_command("gestures")
+    lines = capsys.readouterr().out.splitlines()
+    assert "noise.repeats: 3 → 2" in lines and len(lines) == 13
+    use_command("presets/gestures.yaml")
+    assert "Nothing to change" in capsys.readouterr().out

@@ -1,0 +1,198 @@
+"""A stage is told what dvc.yaml declares for it, and its fingerprint changes with nothing else."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from signal_perception.pipeline import dvcfile, params, stage
+from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.params import read_yaml
+from signal_perception.pipeline.scratch import fingerprint
+from tests.support.project import MODELS, PARTS, ROOT, SMALL, change
+
+STUDY = SMALL | {"study.datasets": ["shapes", "gestures"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the project without data; the current directory."""
+    root = tmp_path_factory.mktemp("dvcfile")
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(ROOT / part, root / part, ignore=ignore)
+        else:
+            shutil.copy(ROOT / part, root / part)
+    change(root, STUDY)
+    before = Path.cwd()
+    os.chdir(root)
+    yield root
+    os.chdir(before)
+
+
+def test_names_are_those_of_dvc(folder: Path) -> None:
+    names = set(dvcfile.stages())
+    assert {"synthesise", "decode@gestures", f"noise@shapes-{MODELS[0]}", "report"} <= names
+    assert len(names) == 1 + 2 + 5 * 2 * len(MODELS) + 1
+
+
+def test_every_value_is_resolved(folder: Path) -> None:
+    for each in dvcfile.stages().values():
+        assert "$" not in " ".join([each.command, *map(str, [*each.deps, *each.outs])])
+        assert "$" not in " ".join(key for _, key in each.params)
+
+
+def test_the_graph_follows_paths(folder: Path) -> None:
+    upstream = dvcfile.upstream(dvcfile.stages())
+    one = f"gestures-{MODELS[0]}"
+    assert upstream["synthesise"] == upstream["decode@gestures"] == set()
+    assert upstream["decode@shapes"] == {"synthesise"}
+    assert upstream[f"finetune@{one}"] == {"decode@gestures"}
+    assert upstream[f"noise@{one}"] == {"decode@gestures", f"finetune@{one}"}
+    assert upstream[f"spectra@{one}"] == {f"extract@{one}"}
+    assert {f"noise@{one}", f"spectra@{one}", f"finetune@{one}"} <= upstream["report"]
+
+
+def test_an_unknown_stage_is_a_sentence(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"no stage 'noise@shapes-resnet'; it has synthesise"):
+        dvcfile.stage("noise@shapes-resnet")
+
+
+def test_an_undeclared_file_is_refused(folder: Path) -> None:
+    each = dvcfile.stage(f"spectra@shapes-{MODELS[0]}")
+    assert each.dep("data/activations") == Path(f"data/activations/shapes/{MODELS[0]}.zarr")
+    with pytest.raises(UserError, match=r"declares 0 dependencys? of stage spectra"):
+        each.dep("data/weights")
+
+
+def _one_of_each() -> list[str]:
+    return [
+        "synthesise",
+        "decode@gestures",
+        *(f"{name}@gestures-{MODELS[1]}" for name in ("finetune", "evaluate", "extract", "noise")),
+        f"spectra@gestures-{MODELS[1]}",
+        "report",
+    ]
+
+
+def _leaves(content: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Full key and value of everything in a YAML file."""
+    if isinstance(content, dict) and content:
+        for key, value in content.items():
+            yield from _leaves(value, f"{prefix}{key}.")
+    else:
+        yield prefix.removesuffix("."), content
+
+
+def _another(value: object) -> object:
+    """A value of the same type that is not `value`; fingerprints need not be right, only apart."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case None:
+            return "another"
+        case list():
+            return [*value, *value, 1]
+        case _:
+            return f"{value}x"
+
+
+# Keys that choose which stages there are: changing them names other stages.
+MATRIX = ("study.datasets", "study.models", "study.size")
+
+
+@pytest.mark.parametrize("name", _one_of_each())
+def test_the_fingerprint_covers_what_is_declared_and_nothing_else(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = dvcfile.stage(name)
+    names = ["params.yaml", *(f"params/models/{model}.yaml" for model in MODELS)]
+    files = {name: read_yaml(Path(name)) for name in names}
+    monkeypatch.setattr(dvcfile, "read_yaml", lambda path: files[str(path)])
+    first = fingerprint(each)
+    changed, counted = 0, 0
+    for file, content in list(files.items()):
+        for key, value in _leaves(content):
+            if file == "params.yaml" and key in MATRIX:
+                continue
+            files[file] = _with(content, key.split("."), _another(value))
+            covered = any(
+                file == where and f"{key}.".startswith(f"{known}.") for where, known in each.params
+            )
+            assert (fingerprint(each) != first) == covered, f"{file}: {key}"
+            changed, counted = changed + 1, counted + covered
+        files[file] = content
+    print(f"\n{name}: {changed} parameters changed, {counted} of them change its fingerprint")
+    assert 0 < counted < changed
+    assert fingerprint(each) == first
+
+
+def _with(content: dict, steps: list[str], value: object) -> dict:
+    """A copy of nested dicts with another value at one place."""
+    first, *rest = steps
+    return {**content, first: _with(content[first], rest, value) if rest else value}
+
+
+@pytest.mark.parametrize("name", _one_of_each())
+def test_the_fingerprint_covers_declared_code_and_nothing_else(folder: Path, name: str) -> None:
+    each = dvcfile.stage(name)
+    first = fingerprint(each)
+    for file in sorted((folder / "src/signal_perception").rglob("*.py"))[::3]:
+        relative = file.relative_to(folder)
+        original = file.read_text(encoding="utf-8")
+        file.write_text(original + "\n", encoding="utf-8")
+        covered = any(relative.is_relative_to(path) for path in each.code)
+        assert (fingerprint(each) != first) == covered, relative
+        file.write_text(original, encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", _one_of_each())
+def test_settings_have_exactly_the_declared_parameters(folder: Path, name: str) -> None:
+    package = name.split("@")[0]
+    modules = {module.__name__.split(".")[-2]: module for module in params.settings_modules()}
+    settings = modules[package].Settings
+    tree = dvcfile.declared(dvcfile.stage(name))
+    found = settings.model_validate(tree)
+    _assert_no_more_than_declared(found, tree)
+    with pytest.raises(AttributeError):
+        _ = found.undeclared
+
+
+def _assert_no_more_than_declared(part: BaseModel, tree: dict) -> None:
+    """Every required field is declared, and every declared key is a field."""
+    assert set(tree) <= set(type(part).model_fields)
+    for name, field in type(part).model_fields.items():
+        assert name in tree or not field.is_required()
+        value = getattr(part, name)
+        if isinstance(value, BaseModel) and name in tree:
+            _assert_no_more_than_declared(value, tree[name])
+
+
+def test_reading_an_undeclared_parameter_is_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Greedy(params.Section):
+        seed: int
+        spectra: dict
+        decode: dict
+
+    class Modest(params.Section):
+        spectra: dict
+
+    monkeypatch.setattr(stage, "_refuse_a_foreign_package", lambda: None)
+    run = stage.start("spectra", "shapes", MODELS[0])
+    with pytest.raises(UserError, match=r"Parameter decode of stage .* dvc.yaml does not declare"):
+        run.settings(Greedy)
+    with pytest.raises(UserError, match=r"Parameter seed of stage .* the stage does not read it"):
+        run.settings(Modest)
+
+
+def test_a_foreign_package_is_refused(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"runs the code of .*, not of this project"):
+        stage.start("spectra", "shapes", MODELS[0])

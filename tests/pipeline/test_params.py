@@ -1,0 +1,254 @@
+"""Every mistake in the parameters is refused by the full name of its key, in one sentence.
+
+And the files keep to the style in which DVC writes, so that an experiment changes one line.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
+from ruamel.yaml import YAML
+
+from signal_perception.pipeline import params
+from signal_perception.pipeline.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+SWIN = "params/models/swin.yaml"
+DIVIDED = "params/models/timesformer_divided.yaml"
+INCEPTION = "params/models/i3d_inception.yaml"
+FILES = [
+    str(path.relative_to(ROOT))
+    for folder in ("", "params/models", "presets")
+    for path in sorted((ROOT / folder).glob("*.yaml"))
+    if path.name != "dvc.yaml" and not path.name.startswith(".")
+]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the parameter files."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    return tmp_path
+
+
+def _refusal(root: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        params.load(root)
+    message = str(caught.value)
+    assert "\n" not in message and message.endswith(".") and not message.endswith("..")
+    return message
+
+
+def _edit(path: Path, key: str, value: object) -> None:
+    """Set a key, given by its full name, or delete it where the value is `...`."""
+    content = YAML().load(path.read_text(encoding="utf-8"))
+    *above, last = key.split(".")
+    here = content
+    for step in above:
+        here = here[step]
+    if value is ...:
+        del here[last]
+    else:
+        here[last] = value
+    with path.open("w", encoding="utf-8") as stream:
+        YAML().dump(content, stream)
+
+
+def test_the_committed_parameters_are_right() -> None:
+    settings = params.load(ROOT)
+    assert settings.model("i3d").input.frames == 32
+    assert len(settings.study.datasets) == 1
+    assert set(settings.models) == {path.stem for path in (ROOT / params.MODELS).glob("*.yaml")}
+    for name, sizes in settings.models.items():
+        assert {"tiny", "base"} <= set(sizes), name
+
+
+def test_what_a_model_leaves_out_has_its_default(root: Path) -> None:
+    tiny = params.load(root).models["swin"]["tiny"]
+    assert tiny.input.resize is None
+    assert tiny.input.mean == (0.485, 0.456, 0.406)
+    assert tiny.recipe.mixup == 0
+    assert tiny.recipe.layer_decay is None
+    assert tiny.pretrained is None
+
+
+def test_one_number_stands_for_all_channels(root: Path) -> None:
+    assert params.load(root).models["i3d_inception"]["base"].input.std == (0.5, 0.5, 0.5)
+
+
+MISTAKES = [
+    ("params.yaml", "study.sise", "tiny", "study.sise is no known key; did you mean study.size?"),
+    ("params.yaml", "study.size", ..., "study.size is missing."),
+    (
+        "params.yaml",
+        "study.size",
+        "huge",
+        "study.size is 'huge', which params/models/i3d.yaml does",
+    ),
+    ("params.yaml", "study.datasets", [], "study.datasets is []"),
+    ("params.yaml", "study.datasets", ["shaps"], "study.datasets[0] is 'shaps', which does not"),
+    (
+        "params.yaml",
+        "study.models",
+        ["resnet"],
+        "study.models[0] is 'resnet', which does not exist; params/models has i3d, i3d_inception, ",
+    ),
+    ("params.yaml", "study.models", ["i3d", "i3d"], "study.models names the same entry twice"),
+    ("params.yaml", "study.name", "../mine", "study.name is '../mine'"),
+    ("params.yaml", "seed", True, "seed is True"),
+    ("params.yaml", "decode.qualty", 95, "decode.qualty is no known key; did you mean decode.qual"),
+    ("params.yaml", "decode.shard", ..., "decode.shard is missing"),
+    ("params.yaml", "extract", ..., "extract is missing"),
+    ("params.yaml", "models", {}, "models is no known key; known keys there: "),
+    (
+        "params.yaml",
+        "datasets.gestures.source.manifesto",
+        "m.csv",
+        "datasets.gestures.source.manifesto is no known key; did you mean datasets.gestures.sour",
+    ),
+    ("params.yaml", "datasets.gestures.source.seed", ..., "datasets.gestures.source.seed is miss"),
+    ("params.yaml", "datasets.hmdb51.source.split", 4, "datasets.hmdb51.source.split is 4"),
+    (
+        "params.yaml",
+        "noise.grids.figure2.gamma",
+        [0.05, 1.3],
+        "noise.grids.figure2.gamma[1] is 1.3, but input should be less than or equal to 1",
+    ),
+    ("params.yaml", "noise.grids.figure3.sigma", [-0.1], "noise.grids.figure3.sigma[0] is -0.1"),
+    ("params.yaml", "noise.grids.figure9", {}, "noise.grids.figure9"),
+    (SWIN, "base.input.resize", 200, "base.input.resize is 200, smaller than the crop of 224"),
+    (SWIN, "base.input", ..., "base.input is missing"),
+    (SWIN, "tiny.input.mean", "grey", "tiny.input.mean is 'grey'"),
+    (INCEPTION, "tiny.recipe.learning", 1.0, "tiny.recipe.learning is no known key"),
+    (INCEPTION, "gestures.recipe.lr", ..., "gestures.recipe.lr is missing"),
+    (INCEPTION, "base.pretrained.sha256", "XYZ", "base.pretrained.sha256 is 'XYZ'"),
+    (DIVIDED, "tiny.recipe.lr", "0.1", "tiny.recipe.lr is '0.1'"),
+    (DIVIDED, "tiny.recipe.epochs", 1.5, "tiny.recipe.epochs is 1.5"),
+    (DIVIDED, "tiny.recipe.batch_norm", "off", "tiny.recipe.batch_norm is 'off'"),
+    (DIVIDED, "tiny.disturb", ..., "tiny.disturb is missing"),
+]
+
+
+@pytest.mark.parametrize(("file", "key", "value", "expected"), MISTAKES)
+def test_a_mistake_is_named_in_full(
+    root: Path, file: str, key: str, value: object, expected: str
+) -> None:
+    _edit(root / file, key, value)
+    assert f"{file}: {expected}" in _refusal(root)
+
+
+def test_broken_yaml_and_a_missing_file_are_sentences(root: Path) -> None:
+    (root / SWIN).write_text("tiny: [", encoding="utf-8")
+    assert f"{SWIN} is not valid YAML" in _refusal(root)
+    (root / SWIN).write_text("- tiny\n", encoding="utf-8")
+    assert f"{SWIN} holds no sizes" in _refusal(root)
+    (root / SWIN).unlink()
+    assert "study.models[7] is 'swin', which does not exist" in _refusal(root)
+    (root / "params.yaml").write_text("seed: [", encoding="utf-8")
+    assert "params.yaml is not valid YAML" in _refusal(root)
+    (root / "params.yaml").unlink()
+    assert "There is no" in _refusal(root)
+
+
+def test_a_model_of_the_study_lacks_its_size(root: Path) -> None:
+    _edit(root / SWIN, "tiny", ...)
+    assert (
+        f"params.yaml: study.size is 'tiny', which {SWIN} does not have; it has base"
+        in _refusal(root)
+    )
+
+
+def test_a_size_may_have_any_name(root: Path) -> None:
+    _edit(root / "params.yaml", "study.models", ["i3d_inception"])
+    _edit(root / "params.yaml", "study.size", "gestures")
+    assert params.load(root).model("i3d_inception").input.size == 160
+
+
+def test_params_yaml_can_be_read_at_a_sitting() -> None:
+    assert len((ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_files_are_in_the_style_that_dvc_writes(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert dumps_yaml(parse_yaml_for_update(text, file)) == text
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_changed_list_takes_a_comment_along(file: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for key in _lists(YAML(typ="safe").load(text)):
+        path.write_text(text, encoding="utf-8")
+        for value in ("[7]", "[7,8,9,10,11]", "[]"):
+            apply_overrides(path, [f"{key}={value}"])
+        assert _without_items(path.read_text(encoding="utf-8")) == _without_items(text), key
+
+
+def test_an_override_of_a_number_changes_its_line_alone(root: Path) -> None:
+    before = (root / SWIN).read_text(encoding="utf-8")
+    apply_overrides(root / SWIN, ["tiny.recipe.lr=0.5"])
+    assert (root / SWIN).read_text(encoding="utf-8") == before.replace("lr: 0.002", "lr: 0.5", 1)
+
+
+def test_an_experiment_changes_one_line(root: Path) -> None:
+    (root / "dvc.yaml").write_text(
+        "stages:\n"
+        "  trial:\n"
+        "    cmd: echo done > result\n"
+        "    params:\n"
+        "    - seed\n"
+        f"    - {SWIN}:\n"
+        "      - ${study.size}.network\n"
+        "      - ${study.size}.recipe\n"
+        "    outs:\n"
+        "    - result\n",
+        encoding="utf-8",
+    )
+    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    dvc = [sys.executable, "-m", "dvc"]
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    run("git", "init", "-q")
+    run(*dvc, "init", "-q")
+    run(*dvc, "repro", "-q")
+    run("git", "add", "-A")
+    run("git", *author, "commit", "-q", "-m", "start")
+    for setting, file, old, new in (
+        ("seed=1", "params.yaml", "seed: 0", "seed: 1"),
+        (f"{SWIN}:tiny.recipe.lr=0.5", SWIN, "    lr: 0.002", "    lr: 0.5"),
+    ):
+        run(*dvc, "exp", "run", "-q", "-S", setting)
+        assert run("git", "diff", "--name-only").split() == ["dvc.lock", file]
+        changed = [
+            line
+            for line in run("git", "diff", "-U0", "--", file).splitlines()
+            if line.startswith(("+", "-")) and not line.startswith(("+++", "---"))
+        ]
+        assert changed == [f"-{old}", f"+{new}"]
+        run("git", "checkout", "-q", ".")
+
+
+def _lists(content: Any, above: str = "") -> Iterator[str]:
+    """Full names of all keys whose value is a list."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _lists(value, f"{above}{key}.")
+        elif isinstance(value, list):
+            yield f"{above}{key}"
+
+
+def _without_items(text: str) -> list[str]:
+    """The lines of a file but for the entries of its lists."""
+    lines = (line.removesuffix(" []") for line in text.splitlines())
+    return [line for line in lines if not line.lstrip().startswith("- ")]

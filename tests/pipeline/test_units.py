@@ -1,0 +1,124 @@
+"""Units exist complete or not at all, are done once, and find their place on any disk."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from signal_perception.pipeline import units
+from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.units import Unit, finish, place, write_atomically
+
+OTHER_DISK = Path("/dev/shm")
+
+
+def _write(path: Path, text: str = "content") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_or_folder_exists_complete_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "unit"
+
+    def fail(path: Path) -> None:
+        path.write_text("half", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(target, fail)
+    assert list(tmp_path.iterdir()) == []
+    write_atomically(target, lambda path: path.write_text("complete", encoding="utf-8"))
+    assert target.read_text(encoding="utf-8") == "complete"
+    write_atomically(tmp_path / "folder", lambda path: _write(path / "file"))
+    write_atomically(tmp_path / "folder", lambda path: _write(path / "other"))
+    assert [file.name for file in (tmp_path / "folder").iterdir()] == ["other"]
+
+
+def test_only_what_is_left_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    todo = [Unit(number, tmp_path / str(number)) for number in range(4)]
+    _write(todo[1].result)
+    done = []
+
+    def work(number: int, path: Path) -> None:
+        done.append(number)
+        path.write_text(str(number), encoding="utf-8")
+
+    assert finish(todo, work, label="count", noun="number") == []
+    assert done == [0, 2, 3]
+    assert "1 of 4 numbers were done before" in capsys.readouterr().err
+    assert all(unit.finished for unit in todo)
+
+
+def test_what_all_units_need_is_prepared_once_and_only_if_needed(tmp_path: Path) -> None:
+    todo = [Unit(number, tmp_path / str(number)) for number in range(3)]
+    made = []
+
+    def prepare() -> list[int]:
+        made.append("engine")
+        return []
+
+    def work(engine: list[int], number: int, path: Path) -> None:
+        engine.append(number)
+        path.write_text(str(engine), encoding="utf-8")
+
+    finish(todo, work, label="count", prepare=prepare)
+    finish(todo, work, label="count", prepare=prepare)
+    assert made == ["engine"]
+    assert todo[2].result.read_text(encoding="utf-8") == "[0, 1, 2]"
+
+
+def test_a_second_place_is_complete_and_the_first_stays(tmp_path: Path) -> None:
+    _write(tmp_path / "store/a/b", "one")
+    _write(tmp_path / "out/store/old")
+    place(tmp_path / "store", tmp_path / "out/store")
+    place(tmp_path / "store/a/b", tmp_path / "out/file")
+    files = [file.name for file in (tmp_path / "out/store").rglob("*") if file.is_file()]
+    assert files == ["b"]
+    assert (tmp_path / "out/file").read_text(encoding="utf-8") == "one"
+    assert (tmp_path / "store/a/b").is_file()
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system."""
+    if not OTHER_DISK.is_dir() or OTHER_DISK.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("this machine has no second file system at /dev/shm")
+    folder = OTHER_DISK / f"signal-perception-{os.getpid()}"
+    folder.mkdir()
+    yield folder
+    for file in sorted(folder.rglob("*"), reverse=True):
+        file.rmdir() if file.is_dir() else file.unlink()
+    folder.rmdir()
+
+
+def test_outputs_may_lie_on_another_disk(tmp_path: Path, other_disk: Path) -> None:
+    _write(tmp_path / "store/a/b", "one")
+    (tmp_path / "clips").symlink_to(other_disk)
+    place(tmp_path / "store", tmp_path / "clips/store")
+    place(tmp_path / "store", tmp_path / "clips/store")
+    assert (other_disk / "store/a/b").read_text(encoding="utf-8") == "one"
+    place(tmp_path / "store/a/b", tmp_path / "clips/file")
+    assert (other_disk / "file").read_text(encoding="utf-8") == "one"
+
+
+def test_a_full_disk_is_one_sentence_with_path_and_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path / "store/a/b", "x" * 2_000_000)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(units.os, "link", full)
+    refusal = r"The disk of .*out/store is full: .*store needs 2\.0 MB"
+    with pytest.raises(UserError, match=refusal):
+        place(tmp_path / "store", tmp_path / "out/store")
+    with pytest.raises(UserError, match=r"b needs 2\.0 MB; make room and run again"):
+        place(tmp_path / "store/a/b", tmp_path / "out/file")
+    with pytest.raises(UserError, match=r"The disk of .*table.csv is full"):
+        write_atomically(tmp_path / "table.csv", full)
+    assert list((tmp_path / "out").iterdir()) == []
+    assert (tmp_path / "store/a/b").is_file()

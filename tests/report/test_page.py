@@ -1,0 +1,140 @@
+"""The page: what it shows, that it is well formed, and that the same tables give the same bytes."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from signal_perception.pipeline.params import Study
+from signal_perception.report.page import Page, page
+from signal_perception.report.settings import Report, Settings
+from signal_perception.report.tables import Results
+from tests.support.results import accuracy, curve, results
+
+
+def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
+    given: dict[str, dict[str, Any]] = {"views": {}, "extract": {}, "spectra": {}, "noise": {}}
+    settings = Settings(
+        seed=0,
+        study=Study(name="mine", datasets=("shapes",), models=("i3d",), size="tiny"),
+        report=Report(dpi=50, statistic="log_mean", point="poster", controls=True),
+        **(given | sections),
+    )
+    return page(parts, settings)
+
+
+@pytest.fixture(scope="module")
+def made() -> Page:
+    return make_page(results())
+
+
+def text(html: str) -> str:
+    """The page without its pictures and tags, white space made one."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html[html.index("<body") :]).split())
+
+
+def test_the_same_tables_give_the_same_bytes(made: Page) -> None:
+    again = make_page(results())
+    assert again.html == made.html
+    assert again.figures == made.figures
+    assert list(made.figures) == [
+        "shapes-curves.png",
+        "shapes-figure1.png",
+        "shapes-controls.png",
+        "shapes-timesformer_divided-figure2.png",
+    ]
+    for png in made.figures.values():
+        assert png.startswith(b"\x89PNG")
+        # neither software nor date
+        assert b"tEXt" not in png
+
+
+def test_the_numbers_are_on_the_page(made: Page) -> None:
+    page_text = text(made.html)
+    for expected in (
+        "75.78 (72.8–78.8)",
+        "93.75 (90.8–96.8)",
+        "97 / 120 of 128",
+        # top-1 of shuffled clips
+        "14.06",
+        "128 videos in 32 clusters",
+        "0123abcd" * 8,
+        "σ = 0.3, γ = 0.85, ρ = 0.5",
+        "mean over 3 repeats",
+        "+0.105",
+        "½ ln T′",
+        "1 of 3 videos were dropped",
+        "Not run: weight noise of I3D.",
+    ):
+        assert expected in page_text
+    assert made.html.count("data:image/png;base64,") == len(made.figures)
+
+
+def test_an_accuracy_over_fewer_videos_is_marked(made: Page) -> None:
+    assert "I3D †" in made.html
+    assert "TimeSformer (divided) †" not in made.html
+    assert "Not every test video was scored" in text(made.html)
+    nothing: dict[str, Any] = {"spectra": {}, "noise": {}, "curves": {}}
+    complete = make_page(replace(results(), accuracy={"i3d": accuracy()}, **nothing))
+    assert "†" not in complete.html
+
+
+def test_the_page_says_why_a_training_curve_is_not_drawn(made: Page) -> None:
+    assert "mixup" not in made.html
+    curves = {"i3d": curve().assign(top1=float("nan"))}
+    nothing: dict[str, Any] = {"accuracy": {}, "spectra": {}, "noise": {}}
+    mixed = make_page(replace(results(), curves=curves, **nothing))
+    assert "Fine-tuning. No top-1 of I3D: under mixup" in text(mixed.html)
+
+
+def test_text_from_outside_is_escaped(made: Page) -> None:
+    assert "&lt;moov&gt; is missing" in made.html
+    assert "<moov>" not in made.html
+
+
+def test_the_page_is_well_formed_and_refers_to_nothing_outside(made: Page) -> None:
+    class Balance(HTMLParser):
+        void = frozenset({"meta", "img"})
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.open: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag not in self.void:
+                self.open.append(tag)
+            for key, value in attrs:
+                assert key not in ("src", "href") or (value or "").startswith(("data:", "#"))
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.open.pop() == tag
+
+    parser = Balance()
+    parser.feed(made.html)
+    assert parser.open == []
+    assert "http" not in re.sub(r"data:[^\"]*", "", made.html)
+
+
+def test_a_data_set_without_results_still_has_its_section() -> None:
+    empty = make_page(Results("gestures", ("swin", "i3d"), None, {}, {}, {}, {}))
+    for what in ("accuracy", "spectra", "weight noise"):
+        assert f"Not run: {what} of Swin, I3D." in text(empty.html)
+    assert "Not run: decoding." in text(empty.html)
+    assert empty.figures == {}
+
+
+def test_what_was_run_stands_under_its_headings(made: Page) -> None:
+    headings = re.findall("<h3>(.*?)</h3>", made.html[made.html.index('id="settings"') :])
+    assert headings == ["seed", "study", "views", "extract", "spectra", "noise", "report"]
+    assert "name mine" in text(made.html)
+
+
+def test_the_order_of_keys_in_the_parameters_does_not_matter() -> None:
+    nothing = Results("shapes", ("i3d",), None, {}, {}, {}, {})
+    one = make_page(nothing, noise={"repeats": 3, "grids": {"figure2": {"rho": [1], "sigma": [2]}}})
+    two = make_page(nothing, noise={"grids": {"figure2": {"sigma": [2], "rho": [1]}}, "repeats": 3})
+    assert one.html == two.html
+    other = make_page(nothing, noise={"repeats": 4})
+    assert one.html != other.html

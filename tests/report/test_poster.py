@@ -1,0 +1,33 @@
+"""The poster's printed numbers against each other and against the backbones."""
+
+from signal_perception.report import depth, poster
+from tests.support.results import BACKBONES, spectra_table
+
+
+def test_every_number_of_the_poster_is_a_quotient_of_its_test_split() -> None:
+    for dataset, total in (("hmdb51", 1530), ("ucf101", 3783)):
+        assert len(poster.TABLE1[dataset]) == 8
+        for printed in poster.TABLE1[dataset].values():
+            for percent in (printed.top1, printed.top5):
+                assert abs(round(percent * total / 100) * 100 / total - percent) <= 0.005 + 1e-9
+
+
+def test_the_digitised_curves_have_the_taps_of_the_backbones() -> None:
+    curves = poster.figure1("hmdb51")
+    assert curves is not None
+    assert {model: len(values) for model, values in curves["b"].items()} == {
+        "timesformer_divided": 12,
+        "timesformer_joint": 12,
+        "videomae_v1": 12,
+        "videomae_v2": 12,
+        "uniformer_v1": 27,
+        "uniformer_v2": 12,
+        "swin": 24,
+        "i3d": 16,
+    }
+    assert poster.figure1("ucf101") is None
+    for panel in depth.PANELS:
+        for model in BACKBONES:
+            table = spectra_table(model)
+            taps = depth.profile(table, model, panel, point="poster", statistic="log_mean")
+            assert len(taps) == len(curves[panel][model])

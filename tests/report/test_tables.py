@@ -1,0 +1,104 @@
+"""The report's tables: read from where dvc.yaml says, and written as rows of text."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from signal_perception.pipeline import dvcfile
+from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.params import Study
+from signal_perception.report import rows, tables
+from tests.support.project import ROOT
+from tests.support.results import accuracy, decode_table, noise_table, results
+
+STUDY = Study(name="mine", datasets=("shapes",), models=("timesformer_divided", "i3d"), size="tiny")
+
+
+@pytest.fixture
+def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dvcfile.Stage]:
+    """The project's stages, whose outputs lie in an empty folder."""
+    found = dvcfile.stages(ROOT)
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+def _write(path: Path, content: pd.DataFrame | dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, dict):
+        path.write_text(json.dumps(content), encoding="utf-8")
+    else:
+        content.to_csv(path, index=False)
+
+
+def test_tables_are_read_where_dvc_yaml_has_them(stages: dict[str, dvcfile.Stage]) -> None:
+    made = results()
+    _write(Path("reports/decode/shapes.csv"), decode_table())
+    for model in made.models:
+        _write(Path(f"reports/metrics/accuracy/shapes/{model}.json"), made.accuracy[model])
+        _write(Path(f"reports/tables/spectra/shapes-{model}.csv"), made.spectra[model])
+        _write(Path(f"reports/curves/shapes/{model}.csv"), made.curves[model])
+    _write(Path("reports/tables/noise/shapes-timesformer_divided.csv"), noise_table())
+    (found,) = tables.read_study(STUDY, stages)
+    assert (found.dataset, found.models, found.accuracy) == ("shapes", made.models, made.accuracy)
+    assert found.decode is not None
+    assert list(found.decode["id"]) == ["a.mp4", "b.mp4", "c.avi"]
+    for part in ("spectra", "noise", "curves"):
+        read, written = getattr(found, part), getattr(made, part)
+        assert list(read) == list(written)
+        for model in written:
+            pd.testing.assert_frame_equal(read[model], written[model])
+
+
+def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage]) -> None:
+    _write(Path("reports/metrics/accuracy/shapes/i3d.json"), accuracy())
+    (found,) = tables.read_study(STUDY, stages)
+    assert found.accuracy == {"i3d": accuracy()}
+    assert (found.decode, found.spectra, found.noise, found.curves) == (None, {}, {}, {})
+
+
+def test_a_study_without_results_is_refused(stages: dict[str, dvcfile.Stage]) -> None:
+    # videos decoded and a model trained, but nothing found out about it
+    _write(Path("reports/decode/shapes.csv"), decode_table())
+    _write(Path("reports/curves/shapes/i3d.csv"), results().curves["i3d"])
+    with pytest.raises(UserError, match="no results of this study to report yet; run dvc repro"):
+        tables.read_study(STUDY, stages)
+
+
+def test_an_accuracy_that_is_no_quotient_of_its_counts_is_refused() -> None:
+    broken = replace(results(), accuracy={"i3d": accuracy() | {"top1": 76.5}})
+    with pytest.raises(UserError, match=r"top-1 = 76\.50 %, but 97 of 128 videos; run its stage"):
+        rows.accuracy_rows(broken)
+
+
+def test_table_1_has_the_poster_beside_it_for_the_posters_data_sets() -> None:
+    row = rows.accuracy_rows(replace(results("hmdb51"), accuracy={"i3d": accuracy()}))[0]
+    assert (row.top1, row.correct) == ("75.78 (72.8–78.8)", "97 / 120 of 128")
+    assert (row.poster, row.quoted) == ("71.44 / 93.20", "74.30")
+    assert rows.accuracy_rows(results())[0].poster == ""
+
+
+def test_noise_rows_name_the_weakest_cell() -> None:
+    row = rows.noise_rows(noise_table())[1]
+    assert (row.panel, row.top1, row.top5) == ("WV", "78.5–53.5", "93.5–68.5")
+    assert row.weakest == "σ = 0.3, γ = 0.85, ρ = 0.5"
+    assert row.retention == f"{(53.5 - 12.5) / 67.5:.2f}"
+    assert row.nan_videos == 6
+
+
+def test_verdicts_are_counted_and_refused_videos_come_first() -> None:
+    found = rows.decoding(decode_table())
+    assert found.counts == {"ok": (1,), "refused": (1,), "short": (1,)}
+    assert (found.refused, found.total) == (1, 3)
+    assert [video["id"] for video in found.others] == ["c.avi", "b.mp4"]
+    assert found.others[0]["codec"] == "–"
+
+
+def test_unlisted_files_are_counted_and_are_no_videos_of_the_data_set() -> None:
+    unlisted = decode_table()[:1].assign(id="d.mp4", verdict="unlisted")
+    found = rows.decoding(pd.concat([decode_table(), unlisted]))
+    assert found.counts["unlisted"] == (1,)
+    assert found.total == 3
+    assert "d.mp4" not in [video["id"] for video in found.others]
