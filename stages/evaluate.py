@@ -22,16 +22,7 @@ def main(dataset: str, model: str) -> None:
         partial(scoring.score, settings, clips),
         label=f"evaluate {dataset} {model}",
         noun="shard",
-        prepare=partial(
-            scorer.load,
-            model,
-            settings.model.network,
-            settings.model.input,
-            weights,
-            classes=len(ClipStore(clips).classes),
-            precision=settings.finetune.precision,
-            threads=settings.cpu_threads,
-        ),
+        prepare=partial(scorer.load, model, settings, weights, len(ClipStore(clips).classes)),
     )
     table = tables.predictions(clips, settings.views.controls, units)
     metrics = tables.metrics(

@@ -14,16 +14,7 @@ def main(dataset: str, model: str) -> None:
     run = stage.start("extract", dataset, model)
     settings = run.settings(Settings)
     clips, weights = run.dep("data/clips"), run.dep("data/weights")
-    load = partial(
-        scorer.load,
-        model,
-        settings.model.network,
-        settings.model.input,
-        weights,
-        classes=len(ClipStore(clips).classes),
-        precision=settings.finetune.precision,
-        threads=settings.cpu_threads,
-    )
+    load = partial(scorer.load, model, settings, weights, len(ClipStore(clips).classes))
     store = run.scratch.path / "activations.zarr"
     if not store.is_dir():
         extraction.create(settings, model, clips, weights, load(), store)

@@ -193,6 +193,21 @@ def test_reading_an_undeclared_parameter_is_an_error(
         run.settings(Modest)
 
 
+def test_an_output_behind_a_link_is_refused_before_the_work(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "_refuse_a_foreign_package", lambda: None)
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data/spectra").symlink_to(tmp_path)
+    # without Git DVC takes it
+    stage.start("spectra", "shapes", MODELS[0])
+    (folder / ".git").mkdir()
+    with pytest.raises(UserError, match=r"data/spectra is a link to .*; mount that place at"):
+        stage.start("spectra", "shapes", MODELS[0])
+    stage.start("noise", "shapes", MODELS[0])
+    (folder / "data/spectra").unlink()
+
+
 def test_a_foreign_package_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"runs the code of .*, not of this project"):
         stage.start("spectra", "shapes", MODELS[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("src", "stages", "dvc.yaml", "params.yaml", "params", ".dvcignore")
+PARTS = ("src", "stages", "dvc.yaml", "params.yaml", "params", ".dvcignore", ".gitignore")
 MODELS = ("i3d_inception", "timesformer_divided")
 
 # Full key → value. The networks stay as they are, so that thirds and taps are those of the default

@@ -5,6 +5,7 @@ study.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from signal_perception.commands.models import entry_of
 from signal_perception.decode.video import decode
 from signal_perception.inference import scorer
 from signal_perception.inference.scorer import fuse
+from signal_perception.inference.settings import Arithmetic
 from signal_perception.pipeline import params
 from signal_perception.pipeline.errors import UserError
 
@@ -40,6 +42,22 @@ def classify(
         print(f"{path}: " + ", ".join(f"{names[index]} {scores[index]:.3f}" for index in best))
 
 
+@dataclass(frozen=True)
+class _Settings:
+    """The study's settings with one entry for a model."""
+
+    params: params.Params
+    model: Any
+
+    @property
+    def cpu_threads(self) -> int | None:
+        return self.params.cpu_threads
+
+    @property
+    def finetune(self) -> Arithmetic:
+        return self.params.finetune
+
+
 def probabilities(
     settings: params.Params,
     entry: Any,
@@ -49,15 +67,7 @@ def probabilities(
     classes: int,
 ) -> Iterator[tuple[Path, np.ndarray | str]]:
     """For each video its class probabilities (classes,), or the verdict of decoding."""
-    loaded = scorer.load(
-        model,
-        entry.network,
-        entry.input,
-        weights,
-        classes=classes,
-        precision=settings.finetune.precision,
-        threads=settings.cpu_threads,
-    )
+    loaded = scorer.load(model, _Settings(settings, entry), weights, classes)
     for path in videos:
         decoded = decode(
             path,

@@ -35,25 +35,7 @@ def finetune(
     )
     classes = len(shown.store.classes)
     batches = loader(shown, recipe.batch, workers.count() - 1)
-    trainer = Trainer(
-        networks.fresh(
-            model,
-            entry.network,
-            classes=classes,
-            pretrained=entry.pretrained,
-            seed=settings.seed,
-            dataset=dataset,
-            threads=settings.cpu_threads,
-        ),
-        recipe,
-        mean=entry.input.mean,
-        std=entry.input.std,
-        classes=classes,
-        steps=len(batches),
-        precision=settings.finetune.precision,
-        seed=settings.seed,
-        run=f"{dataset}/{model}",
-    )
+    trainer = _trainer(settings, dataset, model, classes, len(batches))
     rows: list[dict] = []
     if checkpoint.is_file():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -69,6 +51,31 @@ def finetune(
             progress.advance(note=_note(rows[-1]))
     checkpoints.save(trainer.model, weights)
     return pd.DataFrame(rows)
+
+
+def _trainer(settings: Settings, dataset: str, model: str, classes: int, steps: int) -> Trainer:
+    """A trainer before its first epoch of `steps` steps."""
+    entry = settings.model
+    network = networks.fresh(
+        model,
+        entry.network,
+        classes=classes,
+        pretrained=entry.pretrained,
+        seed=settings.seed,
+        dataset=dataset,
+        threads=settings.cpu_threads,
+    )
+    return Trainer(
+        network,
+        entry.recipe,
+        mean=entry.input.mean,
+        std=entry.input.std,
+        classes=classes,
+        steps=steps,
+        precision=settings.finetune.precision,
+        seed=settings.seed,
+        run=f"{dataset}/{model}",
+    )
 
 
 def _note(row: dict) -> str:

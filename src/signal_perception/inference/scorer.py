@@ -12,7 +12,7 @@ from signal_perception.clips.settings import Input
 from signal_perception.clips.transforms import normalise
 from signal_perception.inference import networks
 from signal_perception.inference.device import arithmetic, clips_at_once, device
-from signal_perception.models.core.settings import Network
+from signal_perception.inference.settings import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,18 @@ class Scorer:
         return np.concatenate(parts)
 
 
-def load(
-    name: str,
-    network: Network,
-    input: Input,
-    weights: Path,
-    *,
-    classes: int,
-    precision: str,
-    threads: int | None,
-) -> Scorer:
-    """The model of an entry with the weights of a file, on this machine's device."""
+def load(name: str, settings: ModelSettings, weights: Path, classes: int) -> Scorer:
+    """A model with the weights of a file, on this machine's device."""
     where = device()
-    model = networks.trained(name, network, weights, classes=classes, threads=threads, where=where)
-    return Scorer(model, input, precision, where)
+    model = networks.trained(
+        name,
+        settings.model.network,
+        weights,
+        classes=classes,
+        threads=settings.cpu_threads,
+        where=where,
+    )
+    return Scorer(model, settings.model.input, settings.finetune.precision, where)
 
 
 def fuse(views: np.ndarray, fusion: str) -> np.ndarray:

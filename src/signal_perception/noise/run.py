@@ -83,15 +83,7 @@ def score_all(
 
 
 def _engine(settings: Settings, model: str, weights: Path, prepared: Path, classes: int) -> Engine:
-    loaded = scorer.load(
-        model,
-        settings.model.network,
-        settings.model.input,
-        weights,
-        classes=classes,
-        precision=settings.finetune.precision,
-        threads=settings.cpu_threads,
-    )
+    loaded = scorer.load(model, settings, weights, classes)
     return Engine(loaded, model, settings.noise, settings.seed, prepared)
 
 

@@ -6,7 +6,7 @@ user's mistake ends it with one sentence and exit code 1, never with a traceback
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +33,7 @@ class Run:
         _refuse_a_foreign_package()
         params.load()
         self.stage = dvcfile.stage(name)
+        _refuse_links_out(self.stage.outs)
 
     def settings(self, schema: type[Settings]) -> Settings:
         """The declared parameters as an object; its fields are those that dvc.yaml declares."""
@@ -90,6 +91,24 @@ def _end(sentence: str) -> None:
     place = os.environ.get("DVC_STAGE", Path(sys.argv[0]).name)
     print(f"error in {place}: {sentence}", file=sys.stderr)
     raise SystemExit(1) from None
+
+
+def _refuse_links_out(outs: Iterable[Path]) -> None:
+    """UserError where an output's folder is a link out of the Git repository.
+
+    DVC refuses such an output after the work is done.
+    """
+    if not Path(".git").exists():
+        return
+    root = Path().resolve()
+    for out in outs:
+        if not out.parent.resolve().is_relative_to(root):
+            link = next(folder for folder in out.parents if folder.is_symlink())
+            raise UserError(
+                f"{link} is a link to {link.resolve()}, and DVC takes no output there; mount that "
+                f"place at {link} (mount --bind), or make {link} a folder and keep DVC's cache "
+                "there (dvc cache dir)."
+            )
 
 
 def _refuse_a_foreign_package() -> None:
