@@ -1,6 +1,7 @@
 """Run every benchmark: `make bench`.
 
-Or only some: `python -m benchmarks decoding forward_passes`.
+Or only some: `python -m benchmarks decoding forward_passes`. Those of a GPU are apart:
+`python -m benchmarks.gpu`.
 """
 
 import sys

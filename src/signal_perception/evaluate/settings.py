@@ -8,8 +8,7 @@ from signal_perception.clips.settings import Input
 from signal_perception.inference.settings import Arithmetic, CpuThreads
 from signal_perception.models.core.settings import Network, Pretrained
 from signal_perception.pipeline.params import Count, Section, Seed
-
-Controls = Annotated[tuple[Literal["static", "shuffled", "reversed"], ...], Field(strict=False)]
+from signal_perception.vocabulary import Control
 
 
 class Views(Section):
@@ -17,7 +16,7 @@ class Views(Section):
 
     clips: Count
     crops: Literal[1, 3]
-    controls: Controls
+    controls: Annotated[tuple[Control, ...], Field(strict=False)]
 
 
 class Study(Section):

@@ -8,19 +8,16 @@ from signal_perception.clips.settings import Input
 from signal_perception.inference.settings import Arithmetic, CpuThreads
 from signal_perception.models.core.settings import Network
 from signal_perception.pipeline.params import Count, Section, Seed
-
-Kind = Literal[
-    "spatial_attn", "temporal_attn", "joint_attn", "mlp", "conv", "local_attn", "global_attn"
-]
+from signal_perception.vocabulary import Control, Side, TapKind
 
 
 class Extract(Section):
     """What is kept of a model's activations."""
 
     clips: Count
-    kinds: Annotated[tuple[Kind, ...], Field(strict=False)]
-    sides: Annotated[tuple[Literal["stream", "branch"], ...], Field(strict=False, min_length=1)]
-    controls: Annotated[tuple[Literal["static", "shuffled", "reversed"], ...], Field(strict=False)]
+    kinds: Annotated[tuple[TapKind, ...], Field(strict=False)]
+    sides: Annotated[tuple[Side, ...], Field(strict=False, min_length=1)]
+    controls: Annotated[tuple[Control, ...], Field(strict=False)]
     dtype: Literal["float16", "float32"]
     shard: Count
 

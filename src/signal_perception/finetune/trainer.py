@@ -2,7 +2,7 @@
 
 Every random choice of a step (dropout, drop path, mixup) is drawn from a generator keyed by seed,
 run and step, so an epoch gives the same weights whether or not the run was interrupted before it.
-Exceptions on a GPU: the I3Ds, whose max pooling has no gradient there that repeats its bits.
+On a GPU the two I3Ds are an exception: three steps did not repeat their bits there.
 """
 
 import math

@@ -34,15 +34,12 @@ def fix_arithmetic(threads: int | None) -> None:
     """Fix what decides the last bits of this process's results, beside the machine itself.
 
     threads: CPU threads, which order sums; None: all cores. On a GPU float32 is float32: PyTorch
-    lets convolutions round their factors to TF32 (10 bits) by default. cuDNN takes algorithms that
-    give the same bits again; a few operations of PyTorch's own (the gradient of 3-D max pooling)
-    have none.
+    lets convolutions round their factors to TF32 (10 bits) by default.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.deterministic = True
 
 
 def clips_at_once() -> int:

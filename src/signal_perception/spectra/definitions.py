@@ -17,8 +17,7 @@ Known biases of Δ:
 - A pure slow ramp has low values in every bin: they do not prove fast content.
 - Many zeros (ReLU) pull mean_log towards 0: look at `dead_share`.
 
-Everything is computed in float64 and in pieces, so that memory beside the activations stays at a
-few megabytes.
+Everything is computed in float64, in pieces of a few megabytes.
 """
 
 import math
