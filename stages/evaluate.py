@@ -16,7 +16,7 @@ def main(dataset: str, model: str) -> None:
     run = stage.start("evaluate", dataset, model)
     settings = run.settings(Settings)
     clips, weights = run.dep("data/clips"), run.dep("data/weights")
-    units = scoring.units(clips, settings.views.controls, run.scratch.path)
+    units = scoring.units(clips, run.scratch.path)
     finish(
         units,
         partial(scoring.score, settings, clips),

@@ -3,7 +3,6 @@
 Views come in the agreed order; workers change nothing.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,37 +12,9 @@ import torch
 
 from signal_perception.clips import datasets
 from signal_perception.clips.datasets import TestClips, TrainClips, loader
-from signal_perception.clips.pictures import encoder
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
-from signal_perception.decode.catalogue import Video
-from signal_perception.decode.store_writer import shard_rows, write_index, write_shard
-from signal_perception.decode.video import Decoded
-
-
-def make_store(path: Path, numbers: range) -> ClipStore:
-    """Videos of 30 frames whose channel 0 is the frame and channel 1 the video."""
-    pairs, encode = [], encoder("png", 95, "half")
-    for number in numbers:
-        t, _, x = np.indices((30, 24, 36))
-        pixels = np.stack([t, np.full_like(t, number), x], axis=-1).astype(np.uint8)
-        decoded = Decoded(
-            [encode(frame) for frame in pixels],
-            (24, 36),
-            30,
-            15.0,
-            36,
-            24,
-            "h264",
-            "decord",
-            "ok",
-            "",
-        )
-        pairs.append((Video(f"{number:02d}.mp4", Path("x"), number % 3, "train", "g"), decoded))
-    for shard in (0, 1):
-        write_shard(path, shard, pairs[shard::2])
-    write_index(path, ("a", "b", "c"), shard_rows(path, 0) + shard_rows(path, 1))
-    return ClipStore(path)
+from tests.support.clips import make_store
 
 
 def shown(sampling: str = "dense", **values: Any) -> Input:
@@ -123,17 +94,21 @@ def test_clips_of_a_model_are_made_from_the_path_of_a_store(store):
     wanted = shown(frames=4, stride=3, size=16, resize=24)
     random = datasets.train_clips(store.path, wanted, crop_area=(0.4, 1.0), flip=True, seed=0)
     assert torch.equal(random[3][0], train(store)[3][0])
-    fixed = datasets.test_clips(store.path, wanted, seed=1, clips=2, crops=3, control="shuffled")
-    expected = TestClips(store, wanted, seed=1, clips=2, crops=3, control="shuffled")
+    fixed = datasets.test_clips(store.path, wanted, seed=1, clips=2, crops=3)
+    expected = TestClips(store, wanted, seed=1, clips=2, crops=3)
     assert torch.equal(fixed[3][0], expected[3][0])
-    assert not torch.equal(fixed[3][0], TestClips(store, wanted, clips=2, crops=3)[3][0])
+    shuffled, other = (
+        TestClips(store, wanted, seed=seed).inputs(3, ["shuffled"])["shuffled"] for seed in (0, 1)
+    )
+    assert not torch.equal(shuffled, other)
 
 
 def test_controls_change_the_order_of_frames_and_nothing_else(store):
     def frames(control: str, seed: int = 0) -> list[list[list[int]]]:
         wanted = shown(frames=8, stride=2, size=24)
-        dataset = TestClips(store, wanted, clips=2, control=control, seed=seed)
-        return [dataset[video][0][:, :, 0, 0, 0].tolist() for video in range(10)]
+        dataset = TestClips(store, wanted, clips=2, seed=seed)
+        views = [dataset.inputs(video, [control])[control] for video in range(10)]
+        return [each[:, :, 0, 0, 0].tolist() for each in views]
 
     plain = frames("clip")
     assert frames("reversed") == [[clip[::-1] for clip in views] for views in plain]
@@ -146,6 +121,20 @@ def test_controls_change_the_order_of_frames_and_nothing_else(store):
     # one shuffle per video, the same for its clips
     assert all(views[0] == views[1] for views in orders)
     assert len({tuple(views[0]) for views in orders}) == 10
+
+
+def test_frames_are_decoded_once_for_all_inputs(store, monkeypatch):
+    asked = []
+    read = ClipStore.read
+    monkeypatch.setattr(
+        ClipStore, "read", lambda self, *wanted: asked.append(wanted) or read(self, *wanted)
+    )
+    dataset = TestClips(store, shown(frames=8, stride=2, size=24), clips=2, crops=3)
+    found = dataset.inputs(4, ["clip", "static", "shuffled", "reversed"])
+    assert len(asked) == 1
+    assert torch.equal(found["clip"], dataset[4][0])
+    assert torch.equal(found["reversed"], dataset[4][0].flip(1))
+    assert all(views.shape == (6, 8, 24, 24, 3) for views in found.values())
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -5,7 +5,7 @@ worker or the size of the data set. Clip stores open their shards at first use, 
 handed to forked or spawned workers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -15,7 +15,6 @@ from signal_perception.clips import sampling, transforms
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
 from signal_perception.seeding import generator
-from signal_perception.vocabulary import CLIP
 
 
 class TrainClips(Dataset):
@@ -67,8 +66,6 @@ class TestClips(Dataset):
     ----------
     input: which frames and, by its sampling, whose crops; the side s of the crops.
     clips: number of clips, see `sampling.test_indices`. crops: 1 or 3, see `sampling.test_crops`.
-    control: what is done to the order of the frames of every clip, see `transforms.control_order`;
-        one shuffle per video.
     """
 
     # pytest would take the name for a test class where it is imported
@@ -81,11 +78,10 @@ class TestClips(Dataset):
         *,
         clips: int = 1,
         crops: int = 1,
-        control: str = CLIP,
         seed: int = 0,
     ):
         self.store, self.input, self.seed = store, input, seed
-        self.clips, self.crops, self.control = clips, crops, control
+        self.clips, self.crops = clips, crops
 
     def __len__(self) -> int:
         return len(self.store)
@@ -96,8 +92,6 @@ class TestClips(Dataset):
         indices = sampling.test_indices(
             wanted.sampling, total, fps, wanted.frames, wanted.stride, self.clips
         )
-        rng = generator(self.seed, "control", self.store.ids[video])
-        indices = indices[:, transforms.control_order(self.control, wanted.frames, rng)]
         pictures = self.store.read(video, indices.ravel())
         # crops (clips t) s s c
         views = transforms.test_views(
@@ -107,6 +101,19 @@ class TestClips(Dataset):
         views = views.unflatten(1, indices.shape).transpose(0, 1).flatten(0, 1)
         return views, int(self.store.labels[video])
 
+    def inputs(self, video: int, names: Sequence[str]) -> dict[str, torch.Tensor]:
+        """The views of a video as they are and under controls, from frames decoded once.
+
+        names: see `transforms.control_order`; one shuffle per video. Name → uint8 (views t s s c).
+        """
+        views = self[video][0]
+        found = {}
+        for name in names:
+            rng = generator(self.seed, "control", self.store.ids[video])
+            order = transforms.control_order(name, self.input.frames, rng)
+            found[name] = views[:, torch.from_numpy(order)]
+        return found
+
 
 def train_clips(
     path: Path, input: Input, *, crop_area: tuple[float, float], flip: bool, seed: int
@@ -115,11 +122,9 @@ def train_clips(
     return TrainClips(ClipStore(path), input, crop_area=crop_area, flip=flip, seed=seed)
 
 
-def test_clips(
-    path: Path, input: Input, *, seed: int, clips: int = 1, crops: int = 1, control: str = CLIP
-) -> TestClips:
+def test_clips(path: Path, input: Input, *, seed: int, clips: int = 1, crops: int = 1) -> TestClips:
     """The fixed views of the videos in the clip store at `path`."""
-    return TestClips(ClipStore(path), input, clips=clips, crops=crops, control=control, seed=seed)
+    return TestClips(ClipStore(path), input, clips=clips, crops=crops, seed=seed)
 
 
 # pytest would take the name for a test where it is imported

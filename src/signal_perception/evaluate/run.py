@@ -1,7 +1,8 @@
-"""The test set scored in independent units: some videos under one control."""
+"""The test set scored in independent units: some videos as they are and under every control."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from signal_perception.clips.datasets import test_clips
 from signal_perception.clips.store import ClipStore
 from signal_perception.evaluate.settings import Settings
+from signal_perception.inference.ahead import read_ahead
 from signal_perception.inference.scorer import Scorer, fuse
 from signal_perception.pipeline.units import Unit
 from signal_perception.vocabulary import CLIP
@@ -18,40 +20,44 @@ _VIDEOS_PER_UNIT = 32
 
 @dataclass(frozen=True)
 class Videos:
-    """Videos start … stop−1 of the test split under one control."""
+    """Videos start … stop−1 of the test split."""
 
-    control: str
     start: int
     stop: int
 
 
-def units(clips: Path, controls: Sequence[str], folder: Path) -> list[Unit[Videos]]:
-    """All videos as they are, then under each control."""
+def inputs(controls: Sequence[str]) -> tuple[str, ...]:
+    """What every video is scored as: the clip as it is, then each control."""
+    return (CLIP, *controls)
+
+
+def units(clips: Path, folder: Path) -> list[Unit[Videos]]:
+    """All videos, in order."""
     count = len(ClipStore(clips))
-    starts = range(0, count, _VIDEOS_PER_UNIT)
     return [
-        Unit(
-            Videos(control, start, min(start + _VIDEOS_PER_UNIT, count)),
-            folder / f"{control}-{start:06d}.npy",
-        )
-        for control in (CLIP, *controls)
-        for start in starts
+        Unit(Videos(start, min(start + _VIDEOS_PER_UNIT, count)), folder / f"{start:06d}.npz")
+        for start in range(0, count, _VIDEOS_PER_UNIT)
     ]
 
 
 def score(settings: Settings, clips: Path, scorer: Scorer, videos: Videos, path: Path) -> None:
-    """Score the videos of one unit: fused scores float32 (videos, classes) go to its file."""
+    """Score the videos of one unit; its file holds, by input, float32 (videos, classes)."""
+    views, names = settings.views, inputs(settings.views.controls)
     shown = test_clips(
         clips,
         settings.model.input,
         seed=settings.seed,
-        clips=settings.views.clips,
-        crops=settings.views.crops,
-        control=videos.control,
+        clips=views.clips,
+        crops=views.crops,
     )
-    scores = [
-        fuse(scorer.logits(shown[video][0])[None], settings.model.input.fusion)
-        for video in range(videos.start, videos.stop)
-    ]
+    scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    read = partial(shown.inputs, names=names)
+    for video in read_ahead(read, range(videos.start, videos.stop)):
+        for name, found in video.items():
+            scores[name].append(fuse(scorer.logits(found)[None], settings.model.input.fusion))
     with path.open("wb") as file:
-        np.save(file, np.concatenate(scores).astype(np.float32))
+        np.savez(
+            file,
+            allow_pickle=False,
+            **{name: np.concatenate(parts).astype(np.float32) for name, parts in scores.items()},
+        )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from signal_perception.clips.store import ClipStore
-from signal_perception.evaluate.run import Videos
+from signal_perception.evaluate.run import Videos, inputs
 from signal_perception.evaluate.settings import Settings
 from signal_perception.models.core.checkpoints import weights_hash
 from signal_perception.pipeline.units import Unit
@@ -28,9 +28,9 @@ def predictions(
     """
     store = ClipStore(clips)
     parts = []
-    for control in (CLIP, *controls):
-        files = [unit.result for unit in units if unit.item.control == control]
-        scores = np.concatenate([np.load(file) for file in files])
+    results = [np.load(unit.result) for unit in units]
+    for control in inputs(controls):
+        scores = np.concatenate([result[control] for result in results])
         parts.append(
             pd.DataFrame(
                 {

@@ -12,9 +12,11 @@ from signal_perception.clips.sampling import test_indices
 from signal_perception.clips.store import ClipStore
 from signal_perception.clips.transforms import normalise
 from signal_perception.extract import store as stores
+from signal_perception.extract.rounding import rounded
 from signal_perception.extract.settings import Extract, Settings
 from signal_perception.extract.store import INPUT, StoreFacts, TapFacts
 from signal_perception.inference import device
+from signal_perception.inference.ahead import WriteBehind, read_ahead
 from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import registry
 from signal_perception.models.core.checkpoints import weights_hash
@@ -26,25 +28,25 @@ from signal_perception.vocabulary import CLIP
 
 @dataclass(frozen=True)
 class Videos:
-    """One shard: videos start … stop−1 of the test split under one control."""
+    """Videos start … stop−1 of the test split: one shard of every tap and input."""
 
-    control: str
     start: int
     stop: int
 
 
-def units(clips: Path, extract: Extract, folder: Path) -> list[Unit[Videos]]:
-    """All shards of a store: the clips as they are, then each control.
+def inputs(extract: Extract) -> tuple[str, ...]:
+    """What the model is shown: the clip as it is, then each control."""
+    return (CLIP, *extract.controls)
 
-    A unit's result is an empty file that says that its shard is written.
+
+def units(clips: Path, extract: Extract, folder: Path) -> list[Unit[Videos]]:
+    """All shards of a store, in order.
+
+    A unit's result is an empty file that says that its shards are written.
     """
     count = len(ClipStore(clips))
     return [
-        Unit(
-            Videos(control, start, min(start + extract.shard, count)),
-            folder / "done" / f"{control}-{start:06d}",
-        )
-        for control in (CLIP, *extract.controls)
+        Unit(Videos(start, min(start + extract.shard, count)), folder / "done" / f"{start:06d}")
         for start in range(0, count, extract.shard)
     ]
 
@@ -54,7 +56,7 @@ def create(
 ) -> None:
     """Make the empty store, with the taps and shapes that one clip shows."""
     extract = settings.extract
-    shown = _clips(settings, clips, CLIP)
+    shown = _clips(settings, clips)
     taps = _chosen_taps(extract, model, scorer)
     first = shown[0][0][:1]
     activations = _activations(scorer, taps, first, extract.dtype)
@@ -73,7 +75,7 @@ def create(
     )
     make = partial(
         stores.create,
-        inputs=[CLIP, *extract.controls],
+        inputs=inputs(extract),
         taps=shapes,
         shard=extract.shard * extract.clips,
         dtype=extract.dtype,
@@ -91,23 +93,26 @@ def extract(
     videos: Videos,
     path: Path,
 ) -> None:
-    """Write the shard of every tap for the videos of one unit, then its mark."""
-    shown = _clips(settings, clips, videos.control)
-    batch = torch.cat([shown[video][0] for video in range(videos.start, videos.stop)])
-    taps = _chosen_taps(settings.extract, model, scorer)
-    activations = _activations(scorer, taps, batch, settings.extract.dtype)
-    stores.write(store, videos.control, videos.start * settings.extract.clips, activations)
+    """Write the shards of every tap and input for the videos of one unit, then its mark.
+
+    While one input's shards are compressed and written, the model runs on the next.
+    """
+    chosen = settings.extract
+    shown = _clips(settings, clips)
+    taps = _chosen_taps(chosen, model, scorer)
+    read = partial(shown.inputs, names=inputs(chosen))
+    read_videos = list(read_ahead(read, range(videos.start, videos.stop)))
+    with WriteBehind() as writer:
+        for name in inputs(chosen):
+            batch = torch.cat([video[name] for video in read_videos])
+            activations = _activations(scorer, taps, batch, chosen.dtype)
+            first = videos.start * chosen.clips
+            writer.write(partial(stores.write, store, name, first, activations))
     path.touch()
 
 
-def _clips(settings: Settings, clips: Path, control: str) -> TestClips:
-    return test_clips(
-        clips,
-        settings.model.input,
-        seed=settings.seed,
-        clips=settings.extract.clips,
-        control=control,
-    )
+def _clips(settings: Settings, clips: Path) -> TestClips:
+    return test_clips(clips, settings.model.input, seed=settings.seed, clips=settings.extract.clips)
 
 
 def _chosen_taps(extract: Extract, model: str, scorer: Scorer) -> list[Tap]:
@@ -133,18 +138,30 @@ def _activations(
 ) -> dict[str, np.ndarray]:
     """Activations (n t h w c) of every tap, and of the normalised input itself.
 
-    clips: uint8 (n t h w c), which run a device batch at a time.
+    clips: uint8 (n t h w c), which run a device batch at a time. Numbers are rounded to the store's
+    type on the device and copied once, into memory for all n.
     """
-    found: dict[str, list[np.ndarray]] = {name: [] for name in (INPUT, *(t.name for t in taps))}
+    found: dict[str, torch.Tensor] = {}
+    start = 0
     with capture(scorer.model, taps) as record:
         for batch in clips.split(device.clips_at_once()):
             pixels = normalise(batch.to(scorer.where), scorer.input.mean, scorer.input.std)
             with device.arithmetic(scorer.precision, scorer.where):
                 scorer.model(pixels)
-            arrays = {INPUT: pixels.movedim(1, -1), **{t.name: record[t.name] for t in taps}}
-            for name, values in arrays.items():
-                found[name].append(stores.fitting(name, values.cpu().numpy(), dtype))
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+            values = {INPUT: pixels.movedim(1, -1), **{t.name: record[t.name] for t in taps}}
+            for name, part in rounded(values, dtype).items():
+                if name not in found:
+                    found[name] = _host_memory((len(clips), *part.shape[1:]), part)
+                found[name][start : start + len(batch)].copy_(part, non_blocking=True)
+            start += len(batch)
+    if scorer.where.type == "cuda":
+        torch.cuda.synchronize(scorer.where)
+    return {name: values.numpy() for name, values in found.items()}
+
+
+def _host_memory(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+    """Memory of the CPU for values like these; pinned where they come from a GPU."""
+    return torch.empty(shape, dtype=like.dtype, pin_memory=like.is_cuda)
 
 
 def _seconds_per_frame(clips: TestClips) -> float:

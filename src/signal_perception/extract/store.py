@@ -13,10 +13,6 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from signal_perception.pipeline.errors import UserError
-
-_FLOAT16_MAX = float(np.finfo(np.float16).max)
-
 # The array of the model's input itself, which stands beside those of the taps.
 INPUT = "input"
 DIMENSIONS = ("video", "time", "height", "width", "channel")
@@ -80,16 +76,6 @@ def create(
                 dimension_names=DIMENSIONS,
                 attributes=asdict(tap),
             )
-
-
-def fitting(tap: str, values: np.ndarray, dtype: str) -> np.ndarray:
-    """Values of a tap in the store's number type; UserError where float16 cannot hold one."""
-    if dtype == "float16" and (largest := float(np.abs(values).max())) > _FLOAT16_MAX:
-        raise UserError(
-            f"Tap {tap} reaches {largest:.3g}, more than float16 holds; set extract.dtype to "
-            "float32."
-        )
-    return values.astype(dtype)
 
 
 def write(path: Path, name: str, start: int, activations: Mapping[str, np.ndarray]) -> None:

@@ -1,0 +1,36 @@
+"""Small clip stores, written by the code that writes large ones."""
+
+from pathlib import Path
+
+import numpy as np
+
+from signal_perception.clips.pictures import encoder
+from signal_perception.clips.store import ClipStore
+from signal_perception.decode.catalogue import Video
+from signal_perception.decode.store_writer import shard_rows, write_index, write_shard
+from signal_perception.decode.video import Decoded
+
+
+def make_store(path: Path, numbers: range) -> ClipStore:
+    """Videos of 30 frames whose channel 0 is the frame and channel 1 the video."""
+    pairs, encode = [], encoder("png", 95, "half")
+    for number in numbers:
+        t, _, x = np.indices((30, 24, 36))
+        pixels = np.stack([t, np.full_like(t, number), x], axis=-1).astype(np.uint8)
+        decoded = Decoded(
+            [encode(frame) for frame in pixels],
+            (24, 36),
+            30,
+            15.0,
+            36,
+            24,
+            "h264",
+            "decord",
+            "ok",
+            "",
+        )
+        pairs.append((Video(f"{number:02d}.mp4", Path("x"), number % 3, "train", "g"), decoded))
+    for shard in (0, 1):
+        write_shard(path, shard, pairs[shard::2])
+    write_index(path, ("a", "b", "c"), shard_rows(path, 0) + shard_rows(path, 1))
+    return ClipStore(path)
