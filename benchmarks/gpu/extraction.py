@@ -1,4 +1,4 @@
-"""One shard of activations: clips per second, and where the time goes."""
+"""One shard of activations under every input: clips per second, and where the time goes."""
 
 import tempfile
 from collections.abc import Sequence
@@ -45,23 +45,23 @@ def extraction(board: Board, subject: Subject, study: Params, clips: Path) -> No
 
         extract(warm)
         with (
-            timing.timed(TestClips, "__getitem__") as read,
-            timing.timed(store, "fitting") as fitted,
+            timing.timed(TestClips, "inputs") as read,
             timing.timed(store, "write") as written,
         ):
             total = timing.once(lambda: extract(shard), subject.where)
+        passes = len(run.inputs(settings.extract))
+        forward = passes * _forward(subject, scorer, settings.extract.sides)
+        # reading is ahead of the model, writing behind it: these do not add up to the total
         parts = {
             "read and resize the clips": sum(read),
-            "forward pass with taps": _forward(subject, scorer, settings.extract.sides),
-            "check and round": sum(fitted),
-            "write": sum(written),
+            "forward passes with taps": forward,
+            "compress and write": sum(written),
         }
         on_disk = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
         arrays = [
             store.ActivationStore(target).array(CLIP, tap.tap)
             for tap in store.ActivationStore(target).taps()
         ]
-    parts["copy to the CPU and join (the rest)"] = total - sum(parts.values())
     for part, seconds in parts.items():
         board.add("extraction", part=part, seconds=seconds, share=seconds / total)
     values = sum(np.prod(array.shape[1:]) * array.dtype.itemsize for array in arrays)
@@ -69,9 +69,9 @@ def extraction(board: Board, subject: Subject, study: Params, clips: Path) -> No
         "extraction",
         part="all",
         seconds=total,
-        clips_per_second=_CLIPS / total,
+        clips_per_second=passes * _CLIPS / total,
         mb_per_clip=float(values) / 1e6,
-        mb_per_clip_on_disk=on_disk / 2 / _CLIPS / 1e6,
+        mb_per_clip_on_disk=on_disk / 2 / passes / _CLIPS / 1e6,
     )
 
 
@@ -90,11 +90,11 @@ def _forward(subject: Subject, scorer: Scorer, sides: Sequence[str]) -> float:
 
 
 def _settings(subject: Subject, study: Params) -> Settings:
-    """The stage's settings for this model and size: one clip per video and no controls."""
+    """The stage's settings for this model and size: one clip per video."""
     return Settings(
         seed=study.seed,
         cpu_threads=study.cpu_threads,
         finetune=study.finetune,
-        extract=study.extract.model_copy(update={"shard": _CLIPS, "clips": 1, "controls": ()}),
+        extract=study.extract.model_copy(update={"shard": _CLIPS, "clips": 1}),
         model=Model(network=dict(subject.entry.network), input=subject.entry.input),
     )
