@@ -30,7 +30,7 @@ def main(dataset: str, model: str) -> None:
     draws = resamples(store.groups, settings.seed, settings.noise.bootstrap)
     outcomes = tables.Outcomes(units, store.labels, draws)
     table = tables.table(dataset, model, grid.cells, grid.places, outcomes)
-    metrics = json.dumps(tables.metrics(table), indent=2) + "\n"
+    metrics = json.dumps(tables.metrics(table), indent=2, allow_nan=False) + "\n"
     file = run.scratch.path / "logits.parquet"
     tables.write_logits(units, store.ids, store.labels, file)
     write_atomically(run.out("reports/tables"), lambda path: table.to_csv(path, index=False))

@@ -56,12 +56,14 @@ def _own_imports(file: Path) -> list[str]:
 
 def test_every_room_has_its_layer() -> None:
     rooms = {_room(file) for file in _files()} - {"__init__", "pipeline"}
-    assert rooms == set(HEIGHT)
+    assert rooms - set(HEIGHT) == set(), "give each of these rooms a layer in LAYERS above"
+    assert set(HEIGHT) - rooms == set(), "LAYERS above names rooms that do not exist"
 
 
 @pytest.mark.parametrize("file", _files(), ids=lambda file: str(file.relative_to(ROOMS)))
 def test_imports_go_down_only(file: Path) -> None:
     own = _room(file)
+    assert own in {*HEIGHT, "__init__", "pipeline"}, f"give {own} a layer in LAYERS above"
     for name in _own_imports(file):
         room = name.split(".")[0]
         if room == own or room == "pipeline":
@@ -70,7 +72,7 @@ def test_imports_go_down_only(file: Path) -> None:
         if room in STAGES and own in STAGES:
             assert any(name.startswith(reader) for reader in READERS.get(own, ())) or (
                 name == room
-            ), f"{own} imports {name}, which belongs to another stage"
+            ), f"{own} imports {name} of another stage; a reader of its product goes into READERS"
         else:
             assert HEIGHT[room] < HEIGHT[own], f"{own} imports {name}, which lies above it"
 

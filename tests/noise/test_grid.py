@@ -1,5 +1,6 @@
 """The poster's grids have the cells the method counts, and their tables say what the logits say."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,16 @@ def test_tables_say_what_the_logits_say(tmp_path: Path) -> None:
     second = table.loc[(table["repeat"] == 1) & (table["cell"] == 0), "logits"]
     assert np.array_equal(np.stack(list(second)), half)
     assert table.loc[table["cell"] == CLEAN.number, "sigma"].eq(0).all()
+
+
+def test_metrics_are_json_even_where_the_clean_model_is_at_chance() -> None:
+    rows = {
+        "grid": ["figure2", "figure2", "figure3"],
+        "panel": ["q", "q", "front"],
+        "retention": [0.5, 0.25, np.nan],
+        "top1_mean": [60.0, 40.0, 12.5],
+    }
+    found = tables.metrics(pd.DataFrame(rows))
+    assert found["figure2/q"] == {"retention": 0.375, "lowest_top1": 40.0}
+    assert found["figure3/front"] == {"retention": None, "lowest_top1": 12.5}
+    json.dumps(found, allow_nan=False)

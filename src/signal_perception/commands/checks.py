@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 from signal_perception.decode.catalogue import load_catalogue
 from signal_perception.decode.settings import RAW
 from signal_perception.inference import networks
 from signal_perception.models.core import checkpoints, registry
+from signal_perception.models.core.taps import capture
 from signal_perception.noise import grid
 from signal_perception.noise.definitions import pool_layers
 from signal_perception.pipeline.errors import UserError
@@ -46,6 +48,7 @@ def check_model(params: Params, name: str) -> None:
     """UserError where a model's entry at the study's size cannot run."""
     entry, place = params.model(name), f"{MODELS / name}.yaml: {params.study.size}"
     model = _named(f"{place}.network", lambda: networks.outline(name, entry.network, classes=2))
+    _refuse_an_incomplete_model(name, model)
     components = registry.components(name, model)
 
     def plan() -> None:
@@ -55,8 +58,8 @@ def check_model(params: Params, name: str) -> None:
 
     def forward() -> None:
         shape = (1, 3, entry.input.frames, entry.input.size, entry.input.size)
-        with torch.device("meta"):
-            model.eval()(torch.empty(*shape))
+        with torch.device("meta"), capture(model.eval(), registry.taps(name, model)):
+            model(torch.empty(*shape))
 
     _named(f"{place}.disturb", plan)
     _named(f"{place}.input", forward)
@@ -69,6 +72,16 @@ def check_model(params: Params, name: str) -> None:
                 f"SHA-256 {found}; get the right file from {entry.pretrained.source}, or correct "
                 "the entry."
             )
+
+
+def _refuse_an_incomplete_model(name: str, model: nn.Module) -> None:
+    """UserError where a model's file lacks what a later stage asks for."""
+    head = getattr(model, "classifier", None)
+    if not isinstance(head, str) or head not in dict(model.named_modules()):
+        raise UserError(
+            f"Model {name} names no classification head; give its network an attribute "
+            "`classifier` with the name of the module that makes the logits."
+        )
 
 
 def _named(key: str, make: Callable[[], Result]) -> Result:

@@ -1,5 +1,7 @@
 """What is here, what is missing, and what to do about it."""
 
+from pathlib import Path
+
 import torch
 
 from signal_perception.commands import checks
@@ -54,9 +56,17 @@ def _print_datasets(settings: params.Params) -> None:
 
 
 def _print_weights(settings: params.Params) -> None:
+    """Weights of the study's models, and how many files the other sizes and models start from."""
+    others: set[Path] = set()
     for name, sizes in settings.models.items():
         for size, entry in sizes.items():
-            if entry.pretrained is not None:
-                path = PRETRAINED / entry.pretrained.file
+            if entry.pretrained is None:
+                continue
+            path = PRETRAINED / entry.pretrained.file
+            if name in settings.study.models and size == settings.study.size:
                 absent = f"absent; get it from {entry.pretrained.source}"
                 print(f"weights {name} {size}: {path}, {'present' if path.is_file() else absent}")
+            else:
+                others.add(path)
+    present = sum(path.is_file() for path in others)
+    print(f"weights of other models and sizes: {present} of {len(others)} files are present")

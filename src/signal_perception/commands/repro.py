@@ -9,14 +9,14 @@ from signal_perception.pipeline.errors import UserError
 def repro(at_once: int | None, dry: bool) -> None:
     """Bring the study up to date, `at_once` stages at a time; None: what the machine allows.
 
-    dry: print what would run, a stage a line, in an order in which it can run.
+    dry: print what would run at most, a stage a line, in an order in which it can run. A stage
+        whose inputs come out as they were before is passed over in the end.
     """
     settings = params.load()
     upstream = dvcfile.upstream(dvcfile.stages())
     stale = lanes.with_downstream(lanes.changed(), upstream)
     if dry:
         print("\n".join(stale) or "nothing")
-        return
     if stale:
         # PyTorch is imported where there is something to do: nothing to do is told at once
         import torch
@@ -25,9 +25,11 @@ def repro(at_once: int | None, dry: bool) -> None:
 
         for problem in checks.problems(settings):
             raise UserError(problem)
+        if dry:
+            return
         gpus = torch.cuda.device_count()
         lanes.repro(stale, upstream, at_once or lanes.fitting(settings.cpu_threads, gpus), gpus)
-    else:
+    elif not dry:
         print("Nothing has changed: all stages are up to date.")
-    page = Path("reports") / settings.study.name / "index.html"
-    print(f"The report is at {page.resolve()}")
+        page = Path("reports") / settings.study.name / "index.html"
+        print(f"The report is at {page.resolve()}")

@@ -84,8 +84,8 @@ def pool_layers(layers: int, pool: str) -> range:
         return range(layers)
     if layers < 3:
         raise UserError(
-            f"The '{pool}' third was asked of {layers} layers, and thirds need at least 3; choose "
-            "the pool 'all'."
+            f"The {pool} third was asked of {layers} layers, and thirds need at least 3; set the "
+            "panels of the grids to parts, or disturb a component that has more layers."
         )
     third = POOLS.index(pool) - 1
     return range(third * layers // 3, (third + 1) * layers // 3)

@@ -3,6 +3,7 @@
 The scores of every cell, repeat and video, and one row per place of a cell in a figure.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -140,15 +141,22 @@ def table(
     return pd.DataFrame(rows)
 
 
-def metrics(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+def metrics(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     """What `dvc metrics` compares, for each grid and panel.
 
-    Retention averaged over its cells, and the lowest top-1 (percent).
+    Retention averaged over its cells (None where the clean model is at chance), and the lowest
+    top-1 (percent).
     """
     return {
         f"{grid}/{panel}": {
-            "retention": cast(float, part["retention"].mean()),
-            "lowest_top1": cast(float, part["top1_mean"].min()),
+            "retention": _number(part["retention"].mean()),
+            "lowest_top1": _number(part["top1_mean"].min()),
         }
         for (grid, panel), part in table.groupby(["grid", "panel"], sort=False)  # type: ignore[misc]
     }
+
+
+def _number(value: object) -> float | None:
+    """A number as JSON has it, which knows no NaN."""
+    number = float(cast(float, value))
+    return None if math.isnan(number) else number

@@ -58,8 +58,8 @@ class Stage:
         found = [path for path in paths if path.is_relative_to(beginning)]
         if len(found) != 1:
             raise UserError(
-                f"{DVCFILE} declares {len(found)} {kind}s of stage {self.name} below {beginning}, "
-                "and the stage needs one; declare it."
+                f"Stage {self.name} needs one {kind} below {beginning}, and {DVCFILE} declares "
+                f"{len(found)}; declare it."
             )
         return found[0]
 
@@ -145,7 +145,7 @@ def _stage(
         return tuple(Path(_text(each, known)) for each in names)
 
     params = []
-    for entry in block.get("params", []):
+    for entry in block.get("params") or []:
         if isinstance(entry, str):
             params.append((str(PARAMS), _text(entry, known)))
         else:

@@ -191,7 +191,8 @@ def _check(
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{file}: {_sentence(error, content, schema, prefix)}.") from None
+        sentence = _sentence(error, content, schema, prefix)
+        raise UserError(f"{file}: {sentence}{'' if sentence.endswith('?') else '.'}") from None
 
 
 def _sentence(

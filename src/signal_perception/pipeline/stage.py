@@ -63,7 +63,7 @@ class Run:
         return Scratch(self.stage)
 
     def publish(self, outputs: Mapping[str, Path]) -> None:
-        """Move finished work to the outputs: beginning of the declared path → file or folder."""
+        """Put finished work at the outputs: beginning of the declared path → file or folder."""
         self.scratch.publish({path: self.out(beginning) for beginning, path in outputs.items()})
 
 
