@@ -87,7 +87,7 @@ def test_gamma_above_one(folder: Path, refusal: Fail) -> None:
 
 def test_unknown_model(folder: Path, refusal: Fail) -> None:
     change(folder, {"study.models": ["slowfast"]})
-    assert "study.models[0] is 'slowfast', which does not exist; params/models has i3d" in refusal(
+    assert "study.models[0] is 'slowfast', which does not exist; params/models has" in refusal(
         "repro"
     )
 

@@ -1,6 +1,5 @@
-"""`signal-perception use`: a preset changes its own keys, and nothing else."""
+"""`signal-perception use`: a preset is the default study with its own keys, and nothing else."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from itertools import permutations
 from pathlib import Path
@@ -11,18 +10,14 @@ import pytest
 from signal_perception.commands.use import use, use_command
 from signal_perception.pipeline import params
 from signal_perception.pipeline.errors import UserError
-
-ROOT = Path(__file__).resolve().parents[2]
-PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+from tests.support.project import change
+from tests.support.study import PRESETS, default_study
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A copy of the parameter files and the presets."""
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    shutil.copytree(ROOT / "params", tmp_path / "params")
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    return tmp_path
+    """A copy of the parameter files and the presets, with the default study."""
+    return default_study(tmp_path)
 
 
 def _files(root: Path) -> dict[str, bytes]:
@@ -35,6 +30,11 @@ def _preset(root: Path, text: str) -> Path:
     return path
 
 
+def _lines(root: Path, preset: Path | str) -> list[str]:
+    path = preset if isinstance(preset, Path) else root / f"presets/{preset}.yaml"
+    return [str(change) for change in use(path, root)]
+
+
 def _refusal(root: Path, preset: Path) -> str:
     before = _files(root)
     with pytest.raises(UserError) as caught:
@@ -42,8 +42,35 @@ def _refusal(root: Path, preset: Path) -> str:
     assert _files(root) == before
     assert [path.name for path in root.iterdir() if path.name.startswith(".")] == []
     message = str(caught.value)
-    assert "\n" not in message and message.endswith(".")
+    assert "\n" not in message and message.endswith((".", "?"))
     return message
+
+
+SMALL = """study:
+  models:
+  - i3d
+  - swin
+datasets:
+  shapes:
+    source:
+      train_per_class: 8
+spectra:
+  bootstrap: 100
+models:
+  swin:
+    tiny:
+      recipe:
+        lr: 0.001
+"""
+
+
+def _add_to_default(root: Path, text: str) -> None:
+    with (root / "presets/default.yaml").open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _without_presets(root: Path) -> dict[str, bytes]:
+    return {name: text for name, text in _files(root).items() if not name.startswith("presets")}
 
 
 def _leaves(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -56,7 +83,8 @@ def _leaves(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, 
 
 def test_gestures_changes_exactly_its_keys(root: Path) -> None:
     before = _files(root)
-    changes = use(root / "presets/gestures.yaml", root)
+    old = dict(_leaves(params.read_yaml(root / "params.yaml")))
+    changes = _lines(root, "gestures")
     assert changes == [
         "study.size: tiny → gestures",
         "study.datasets: [shapes] → [gestures]",
@@ -81,7 +109,7 @@ def test_gestures_changes_exactly_its_keys(root: Path) -> None:
         return [line for line in lines if not line or line.lstrip().startswith("#")]
 
     assert comments(after["params.yaml"]) == comments(before["params.yaml"])
-    old, new = (dict(_leaves(params.read_yaml(folder / "params.yaml"))) for folder in (ROOT, root))
+    new = dict(_leaves(params.read_yaml(root / "params.yaml")))
     changed = [key for key in old if old[key] != new[key]]
     assert sorted(changed) == sorted(change.split(":")[0] for change in changes)
 
@@ -103,17 +131,98 @@ def test_a_preset_does_not_depend_on_the_one_before(root: Path, first: str, seco
     assert _files(root) == alone
 
 
-def test_default_has_all_keys_of_all_presets_with_the_committed_values() -> None:
-    default = dict(_leaves(params.read_yaml(ROOT / "presets/default.yaml")))
-    named = {
-        key
-        for preset in PRESETS
-        for key, _ in _leaves(params.read_yaml(ROOT / f"presets/{preset}.yaml"))
+def test_default_has_all_keys_of_all_presets(root: Path) -> None:
+    default = dict(_leaves(params.read_yaml(root / "presets/default.yaml")))
+    for preset in PRESETS:
+        assert set(dict(_leaves(params.read_yaml(root / f"presets/{preset}.yaml")))) <= set(default)
+
+
+def test_a_preset_is_the_default_study_with_its_own_keys(root: Path) -> None:
+    """What an earlier preset set, and default.yaml names, does not survive."""
+    change(root, {"spectra.bootstrap": 2000})
+    _add_to_default(root, "spectra:\n  bootstrap: 2000\n")
+    alone = _lines(root, "gestures")
+    gestures = _without_presets(root)
+    mine = _preset(root, "spectra:\n  bootstrap: 100\nnoise:\n  repeats: 2\n")
+    changes = _lines(root, mine)
+    assert (
+        "spectra.bootstrap: 2000 → 100" in changes and "study.name: gestures → default" in changes
+    )
+    # nothing is said of what two presets share
+    assert not any(line.startswith("noise.repeats") for line in changes)
+    again = _lines(root, "gestures")
+    assert "spectra.bootstrap: 100 → 2000" in again
+    assert {*again, "noise.repeats: 3 → 2"} == {*alone, "spectra.bootstrap: 100 → 2000"}
+    assert _without_presets(root) == gestures
+
+
+def test_default_restores_the_bytes_once_it_names_the_keys_of_a_preset(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {
+        "spectra.bootstrap": 2000,
+        "datasets.shapes.source.train_per_class": 80,
+        "models.swin.tiny.recipe.lr": 0.002,
     }
-    committed = dict(_leaves(params.read_yaml(ROOT / "params.yaml")))
-    for path in (ROOT / params.MODELS).glob("*.yaml"):
-        committed |= _leaves({"models": {path.stem: params.read_yaml(path)}})
-    assert default == {key: committed[key] for key in named}
+    change(root, values)
+    monkeypatch.chdir(root)
+    before = _without_presets(root)
+    _preset(root, SMALL)
+    use_command("mine")
+    *changes, note, first, second, third = capsys.readouterr().out.splitlines()
+    assert changes == [
+        "study.models: [i3d, timesformer_divided, timesformer_joint, videomae_v1, videomae_v2, "
+        "uniformer_v1, uniformer_v2, swin] → [i3d, swin]",
+        "datasets.shapes.source.train_per_class: 80 → 8",
+        "spectra.bootstrap: 2000 → 100",
+        "params/models/swin.yaml:tiny.recipe.lr: 0.002 → 0.001",
+    ]
+    assert note == (
+        "presets/default.yaml does not name datasets.shapes.source.train_per_class, "
+        "spectra.bootstrap, models.swin.tiny.recipe.lr, so `signal-perception use default` will "
+        "not lead back; add them there as they were before:"
+    )
+    assert first == "  datasets.shapes.source.train_per_class: 80"
+    assert second == "  spectra.bootstrap: 2000"
+    assert third == "  models.swin.tiny.recipe.lr: 0.002"
+    use_command("default")
+    assert _without_presets(root) != before
+    assert "does not name" not in capsys.readouterr().out
+    _add_to_default(
+        root,
+        "datasets:\n  shapes:\n    source:\n      train_per_class: 80\n"
+        "spectra:\n  bootstrap: 2000\n"
+        "models:\n  swin:\n    tiny:\n      recipe:\n        lr: 0.002\n",
+    )
+    use_command("default")
+    assert _without_presets(root) == before
+    use_command("mine")
+    use_command("gestures")
+    use_command("default")
+    assert _without_presets(root) == before
+    assert "does not name" not in capsys.readouterr().out
+
+
+def test_the_note_says_what_was_absent(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root)
+    _preset(
+        root,
+        "datasets:\n  mine:\n    source:\n      kind: ucf101\n      split: 1\n    flip: false\n",
+    )
+    use_command("mine")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "presets/default.yaml does not name datasets.mine, so `signal-perception use default` will "
+        "not lead back; add it there as it was before:",
+        "  datasets.mine: absent, so take it out by hand",
+    ]
+
+
+def test_without_the_default_nothing_is_used(root: Path) -> None:
+    (root / "presets/default.yaml").unlink()
+    message = _refusal(root, root / "presets/gestures.yaml")
+    assert message.startswith("There is no presets/default.yaml, ")
 
 
 def test_the_poster_has_its_own_grids(root: Path) -> None:
@@ -141,8 +250,9 @@ def test_keys_of_a_model_go_to_its_file(root: Path) -> None:
     message = _refusal(root, preset)
     assert "params/models/swin.yaml: mine." in message and "is missing" in message
     text = preset.read_text(encoding="utf-8").split("    mine:")[0]
+    change(root, {"seed": 0, "models.swin.tiny.recipe.lr": 0.002})
     before = (root / "params/models/swin.yaml").read_text(encoding="utf-8")
-    assert use(_preset(root, f"seed: 7\n{text}"), root) == [
+    assert _lines(root, _preset(root, f"seed: 7\n{text}")) == [
         "seed: 0 → 7",
         "params/models/swin.yaml:tiny.recipe.lr: 0.002 → 0.001",
         "params/models/swin.yaml:tiny.recipe.mixup: absent → 0.2",

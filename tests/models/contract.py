@@ -1,6 +1,6 @@
 """What the contract tests share: small networks of all models, and one model for many tests.
 
-A new model file needs one line in NETWORKS and one in BASE_CLIPS.
+A new model needs an entry in NETWORKS, and one in BASE_CLIPS where it has the size `base`.
 """
 
 from collections.abc import Iterator
@@ -89,9 +89,39 @@ BASE_CLIPS: dict[str, Size] = {
     "videomae_v2": (16, 224, 224),
 }
 
+# The models with which the project comes; of these, more is promised than of a new one.
+SHIPPED = (
+    "i3d",
+    "i3d_inception",
+    "swin",
+    "timesformer_divided",
+    "timesformer_joint",
+    "uniformer_v1",
+    "uniformer_v2",
+    "videomae_v1",
+    "videomae_v2",
+)
+
+
+def sizes(name: str) -> list[str]:
+    """The sizes in a model's params file; none where there is no file."""
+    file = ROOT / params.MODELS / f"{name}.yaml"
+    return list(params.read_yaml(file) or {}) if file.is_file() else []
+
+
 each_model = pytest.mark.parametrize("name", registry.names())
+each_size_of_params = pytest.mark.parametrize(
+    ("name", "size"), [(name, size) for name in registry.names() for size in sizes(name)]
+)
+# small (below), and tiny and base where the model has them
 each_size = pytest.mark.parametrize(
-    "size", ["small", "tiny", pytest.param("base", marks=pytest.mark.slow)]
+    ("name", "size"),
+    [
+        pytest.param(name, size, marks=[pytest.mark.slow] if size == "base" else [])
+        for size in ("small", "tiny", "base")
+        for name in registry.names()
+        if size == "small" or size in sizes(name)
+    ],
 )
 
 
@@ -101,14 +131,26 @@ def study() -> params.Params:
     return params.load(ROOT)
 
 
-def described(name: str, size: str) -> tuple[dict[str, Any], Size]:
+def described(name: str, size: str = "small") -> tuple[dict[str, Any], Size]:
     """Network numbers and clip of a model: small (above), tiny or base (params/models)."""
     if size == "small":
-        return NETWORKS[name]
+        return _listed(NETWORKS, "NETWORKS", name, "({numbers of its smallest network}, (t, h, w))")
     entry = study().models[name][size]
     taken = entry.input
-    clip = BASE_CLIPS[name] if size == "base" else (taken.frames, taken.size, taken.size)
-    return dict(entry.network), clip
+    if size == "base":
+        return dict(entry.network), _listed(BASE_CLIPS, "BASE_CLIPS", name, "(t, h, w)")
+    return dict(entry.network), (taken.frames, taken.size, taken.size)
+
+
+def _listed(table: dict[str, Any], title: str, name: str, entry: str) -> Any:
+    """The entry of a model; where there is none, the test fails and says what to add."""
+    if name not in table:
+        pytest.fail(
+            f"Model {name} has no entry in {title} of tests/models/contract.py; "
+            f'add "{name}": {entry} there.',
+            pytrace=False,
+        )
+    return table[name]
 
 
 def build(name: str, size: str = "small") -> nn.Module:

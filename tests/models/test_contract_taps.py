@@ -10,7 +10,7 @@ from signal_perception.models.core import registry
 from signal_perception.models.core.state import State, Tokens
 from signal_perception.models.core.taps import Tap, canonical, capture
 from signal_perception.pipeline.errors import UserError
-from tests.models.contract import clips, each_model, each_size, shared_model
+from tests.models.contract import clips, each_size, shared_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -18,7 +18,6 @@ KINDS = {"spatial_attn", "temporal_attn", "joint_attn", "mlp", "conv", "local_at
 WITHIN_A_FRAME = {"spatial_attn", "mlp"}
 
 
-@each_model
 @each_size
 def test_taps_are_ordered_unique_and_named_by_rule(name: str, size: str) -> None:
     taps = registry.taps(name, shared_model(name, size))
@@ -35,7 +34,6 @@ def test_taps_are_ordered_unique_and_named_by_rule(name: str, size: str) -> None
         assert (tap.module == tap.sublayer) is (tap.side == "stream")
 
 
-@each_model
 @each_size
 def test_taps_come_in_the_order_of_execution(name: str, size: str) -> None:
     model = shared_model(name, size)
@@ -53,7 +51,6 @@ def test_taps_come_in_the_order_of_execution(name: str, size: str) -> None:
     assert order == [tap.name for tap in taps]
 
 
-@each_model
 @each_size
 def test_captured_activations_are_canonical_and_hooks_do_not_stay(name: str, size: str) -> None:
     model = shared_model(name, size)
@@ -92,7 +89,6 @@ def test_a_tap_of_another_model_is_refused() -> None:
     assert hooks(model) == 0
 
 
-@each_model
 @each_size
 def test_locality_proves_every_label(name: str, size: str) -> None:
     """Change one frame of a sub-layer's input.

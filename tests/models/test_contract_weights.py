@@ -11,7 +11,6 @@ from signal_perception.models.core import checkpoints, registry
 from signal_perception.pipeline.errors import UserError
 from tests.models.contract import (
     CLASSES,
-    NETWORKS,
     build,
     clips,
     described,
@@ -81,7 +80,6 @@ def test_weights_name_parts_of_matrices_that_do_not_overlap(name: str) -> None:
         assert set(parts[attention]) == {piece for slices in letters for piece in slices}
 
 
-@each_model
 @each_size
 def test_saved_and_loaded_gives_the_same_logits(name: str, size: str, tmp_path: Path) -> None:
     model, clip = shared_model(name, size), clips(name, size)
@@ -102,7 +100,7 @@ def test_saved_and_loaded_gives_the_same_logits(name: str, size: str, tmp_path: 
 def test_a_head_of_another_size_is_set_aside(name: str, tmp_path: Path) -> None:
     model = shared_model(name)
     checkpoints.save(model, tmp_path / "weights.safetensors")
-    other = registry.build(name, CLASSES + 2, NETWORKS[name][0])
+    other = registry.build(name, CLASSES + 2, described(name)[0])
     before = {key: value.clone() for key, value in other.state_dict().items()}
     aside = registry.load(name, other, tmp_path / "weights.safetensors")
     assert aside == [key for key in model.state_dict() if key.startswith(f"{model.classifier}.")]
@@ -144,12 +142,12 @@ def test_an_unknown_network_number_is_refused_by_name(name: str) -> None:
     known = ", ".join(registry.numbers(name))
     message = rf"^Model {name} has no network number 'colour': choose among {known}\.$"
     with pytest.raises(UserError, match=message):
-        registry.build(name, CLASSES, {**NETWORKS[name][0], "colour": 3})
+        registry.build(name, CLASSES, {**described(name)[0], "colour": 3})
 
 
 @each_model
 def test_a_network_number_of_the_wrong_type_is_refused_by_name(name: str) -> None:
-    for key, value in NETWORKS[name][0].items():
+    for key, value in described(name)[0].items():
         for wrong in ("many", None, [1, "2", 3], 1 if isinstance(value, bool) else True):
             message = rf"^Network number '{key}' of {name} is .*: give .*, for instance .*\.$"
             with pytest.raises(UserError, match=message):

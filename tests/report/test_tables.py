@@ -11,16 +11,16 @@ from signal_perception.pipeline import dvcfile
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 from signal_perception.report import rows, tables
-from tests.support.project import ROOT
 from tests.support.results import accuracy, decode_table, noise_table, results
+from tests.support.study import default_study
 
 STUDY = Study(name="mine", datasets=("shapes",), models=("timesformer_divided", "i3d"), size="tiny")
 
 
 @pytest.fixture
 def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dvcfile.Stage]:
-    """The project's stages, whose outputs lie in an empty folder."""
-    found = dvcfile.stages(ROOT)
+    """The stages of the default study, whose outputs lie in a folder that has none."""
+    found = dvcfile.stages(default_study(tmp_path))
     monkeypatch.chdir(tmp_path)
     return found
 

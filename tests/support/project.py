@@ -15,7 +15,11 @@ MODELS = ("i3d_inception", "timesformer_divided")
 # Full key → value. The networks stay as they are, so that thirds and taps are those of the default
 # study.
 SMALL: dict[str, object] = {
+    "study.name": "default",
+    "study.size": "tiny",
+    "study.datasets": ["shapes"],
     "study.models": list(MODELS),
+    "cpu_threads": 1,
     "datasets.shapes.source.train_per_class": 2,
     "datasets.shapes.source.test_per_class": 2,
     "datasets.shapes.source.frames": 12,
