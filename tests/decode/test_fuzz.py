@@ -13,7 +13,7 @@ import pytest
 
 from signal_perception.decode.video import decode
 from signal_perception.synthesise import videos
-from tests.decode.test_video import moving, write
+from tests.support.videos import moving, write
 
 REAL = (
     "hmdb51/wave/TrumanShow_wave_f_nm_np1_fr_med_26.avi",

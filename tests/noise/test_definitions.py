@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from signal_perception.noise import definitions
+from signal_perception.noise.definitions import Cell
+from signal_perception.pipeline.errors import UserError
 from signal_perception.seeding import generator
 
 
@@ -182,3 +184,26 @@ def test_retention_and_robustness():
     assert math.isnan(definitions.retention(2, 2, 2))
     assert definitions.relative_robustness(25, 50) == pytest.approx(0.5)
     assert math.isnan(definitions.relative_robustness(0, 0))
+
+
+def test_thirds_of_fewer_than_three_layers_are_refused():
+    assert definitions.pool_layers(2, "all") == range(2)
+    for pool in ("front", "middle", "rear"):
+        with pytest.raises(UserError, match="at least 3"):
+            definitions.pool_layers(2, pool)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"sigma": -0.1}, "sigma = -0.1"),
+        ({"sigma": math.nan}, "sigma = nan"),
+        ({"gamma": 1.5}, "gamma = 1.5"),
+        ({"rho": -0.5}, "rho = -0.5"),
+        ({"pool": "centre"}, "all, front, middle, rear"),
+    ],
+)
+def test_impossible_cells_are_refused(changed, message):
+    setting = {"component": "q", "pool": "all", "sigma": 0.1, "gamma": 0.5, "rho": 0.5} | changed
+    with pytest.raises(UserError, match=message):
+        Cell(**setting)

@@ -5,81 +5,20 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from signal_perception.models.core.taps import Weights
 from signal_perception.noise import definitions, perturbation
 from signal_perception.noise.definitions import Cell
 from signal_perception.noise.perturbation import Disturber
 from signal_perception.pipeline.errors import UserError
-
-WIDTH = 6
-LAYERS = 6
-
-
-class Fused(nn.Module):
-    """An attention that keeps q, k and v as rows of one matrix."""
-
-    def __init__(self):
-        super().__init__()
-        self.qkv = nn.Linear(WIDTH, 3 * WIDTH)
-        self.proj = nn.Linear(WIDTH, WIDTH)
-
-
-class Separate(nn.Module):
-    """The same attention with q, k and v apart."""
-
-    def __init__(self):
-        super().__init__()
-        self.q, self.k, self.v = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
-        self.proj = nn.Linear(WIDTH, WIDTH)
-
-
-class Network(nn.Module):
-    """Nothing but blocks of one kind of attention."""
-
-    def __init__(self, attention):
-        super().__init__()
-        self.attentions = [attention() for _ in range(LAYERS)]
-        self.blocks = nn.ModuleList(self.attentions)
-
-
-def network(attention, dtype=torch.float32):
-    model = Network(attention)
-    with torch.no_grad():
-        for i, parameter in enumerate(model.parameters()):
-            parameter.copy_(
-                torch.linspace(-1, 1, parameter.numel()).view(parameter.shape) + 0.1 * i
-            )
-            parameter.view(-1)[0] = -0.0
-    return model.to(dtype)
-
-
-def fused_weights():
-    weights = {
-        part: [
-            Weights(f"spatial_attn.{part}", b, f"blocks.{b}.qkv.weight", j * WIDTH, (j + 1) * WIDTH)
-            for b in range(LAYERS)
-        ]
-        for j, part in enumerate("qkv")
-    }
-    weights["spatial_attn"] = [w for block in zip(*weights.values()) for w in block]
-    weights["proj"] = [
-        Weights("spatial_attn.proj", b, f"blocks.{b}.proj.weight", 0, WIDTH) for b in range(LAYERS)
-    ]
-    return weights
-
-
-def separate_weights():
-    weights = {
-        part: [
-            Weights(f"spatial_attn.{part}", b, f"blocks.{b}.{part}.weight", 0, WIDTH)
-            for b in range(LAYERS)
-        ]
-        for part in "qkv"
-    }
-    weights["spatial_attn"] = [w for block in zip(*weights.values()) for w in block]
-    return weights
+from tests.support.attention import (
+    LAYERS,
+    WIDTH,
+    Fused,
+    Separate,
+    fused_weights,
+    network,
+    separate_weights,
+)
 
 
 def fused(**options):
@@ -103,13 +42,6 @@ def difference(model, disturber, cell, repeat=0):
     with disturber.disturbed(cell, repeat):
         noisy = state(model)
     return {k: noisy[k] - clean[k] for k in clean if not torch.equal(noisy[k], clean[k])}
-
-
-def test_thirds_of_fewer_than_three_layers_are_refused():
-    assert definitions.pool_layers(2, "all") == range(2)
-    for pool in ("front", "middle", "rear"):
-        with pytest.raises(UserError, match="at least 3"):
-            definitions.pool_layers(2, pool)
 
 
 def test_fused_and_separate_projections_receive_the_same_noise():
@@ -296,22 +228,6 @@ def test_kappa_of_absolute_noise_is_the_formula_and_looks_at_the_pool_alone():
         expected
     )
     assert disturber.relative_amplitude(Cell("proj", "rear", 0, 0.25, 0.5)) == 0
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"sigma": -0.1}, "sigma = -0.1"),
-        ({"sigma": math.nan}, "sigma = nan"),
-        ({"gamma": 1.5}, "gamma = 1.5"),
-        ({"rho": -0.5}, "rho = -0.5"),
-        ({"pool": "centre"}, "all, front, middle, rear"),
-    ],
-)
-def test_impossible_cells_are_refused(changed, message):
-    setting = {"component": "q", "pool": "all", "sigma": 0.1, "gamma": 0.5, "rho": 0.5} | changed
-    with pytest.raises(UserError, match=message):
-        Cell(**setting)
 
 
 def test_an_unknown_component_is_refused_with_what_exists():
