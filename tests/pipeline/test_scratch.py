@@ -87,6 +87,15 @@ def test_publishing_keeps_the_cache_and_forgets_all_else(here: Path) -> None:
     assert (cache / "cell.npz").is_file()
 
 
+def test_what_was_begun_is_told_from_what_is_kept_for_later(here: Path) -> None:
+    assert scratch.unfinished() == []
+    work = Scratch(_stage())
+    work.cache("cells", without=("bootstrap",))
+    assert scratch.unfinished() == ["noise"]
+    work.publish({})
+    assert scratch.unfinished() == []
+
+
 def test_a_stage_without_a_cache_leaves_nothing(here: Path) -> None:
     work = Scratch(_stage())
     _write(work.path / "table.csv")

@@ -8,7 +8,7 @@ from signal_perception.commands import checks
 from signal_perception.decode.settings import RAW
 from signal_perception.inference.networks import PRETRAINED
 from signal_perception.pipeline import params
-from signal_perception.pipeline.scratch import SCRATCH
+from signal_perception.pipeline.scratch import unfinished
 from signal_perception.synthesise.settings import SyntheticSource
 
 
@@ -23,13 +23,8 @@ def doctor() -> bool:
     )
     _print_datasets(settings)
     _print_weights(settings)
-    folders = SCRATCH.glob("*/*")
-    unfinished = sorted({f.parent.name for f in folders if not f.name.startswith("cells-")})
-    if unfinished:
-        print(
-            "half-done stages, which continue at the next run: "
-            f"{', '.join(unfinished)} (in {SCRATCH})"
-        )
+    if stages := unfinished():
+        print(f"half-done stages, which continue at the next run: {', '.join(stages)}")
     found = list(checks.problems(settings))
     for problem in found:
         print(f"problem: {problem}")

@@ -59,6 +59,13 @@ class Scratch:
             self._home.rmdir()
 
 
+def unfinished() -> list[str]:
+    """Names of stages that were begun and not published, of the project in this folder."""
+    # a run's folder is its fingerprint alone, a cache has a name before it
+    folders = (folder for folder in SCRATCH.glob("*/*") if "-" not in folder.name)
+    return sorted({folder.parent.name for folder in folders})
+
+
 def fingerprint(stage: Stage, without: Collection[str] = ()) -> str:
     """Sixteen hex digits that change with any declared parameter, code file or input.
 
