@@ -10,10 +10,8 @@ def main() -> None:
     run = stage.start("report")
     settings = run.settings(Settings)
     made = page.page(tables.read_study(settings.study, dvcfile.stages()), settings)
-    figures, html = (
-        run.out("reports/" + settings.study.name + "/figures"),
-        run.out("reports/" + settings.study.name + "/index.html"),
-    )
+    folder = f"reports/{settings.study.name}"
+    figures, html = run.out(f"{folder}/figures"), run.out(f"{folder}/index.html")
     for name, picture in made.figures.items():
         write_atomically(figures / name, lambda path, picture=picture: path.write_bytes(picture))
     write_atomically(html, lambda path: path.write_text(made.html, encoding="utf-8"))

@@ -16,10 +16,12 @@ from signal_perception.extract import run, store
 from signal_perception.extract.settings import Model, Settings
 from signal_perception.inference import device
 from signal_perception.inference.scorer import Scorer
+from signal_perception.inference.shards import Videos, inputs
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import capture
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Params
+from signal_perception.pipeline.units import Unit
 from signal_perception.vocabulary import CLIP
 
 _CLIPS = 16
@@ -40,7 +42,7 @@ def extraction(board: Board, subject: Subject, study: Params, clips: Path) -> No
         (folder / "done").mkdir()
         warm, shard = run.units(clips, settings.extract, folder)[:2]
 
-        def extract(unit: run.Unit[run.Videos]) -> None:
+        def extract(unit: Unit[Videos]) -> None:
             run.extract(settings, subject.name, clips, target, scorer, unit.item, unit.result)
 
         extract(warm)
@@ -49,7 +51,7 @@ def extraction(board: Board, subject: Subject, study: Params, clips: Path) -> No
             timing.timed(store, "write") as written,
         ):
             total = timing.once(lambda: extract(shard), subject.where)
-        passes = len(run.inputs(settings.extract))
+        passes = len(inputs(settings.extract.controls))
         forward = passes * _forward(subject, scorer, settings.extract.sides)
         # reading is ahead of the model, writing behind it: these do not add up to the total
         parts = {

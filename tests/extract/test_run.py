@@ -15,6 +15,7 @@ from signal_perception.extract.settings import Settings
 from signal_perception.extract.store import INPUT, ActivationStore
 from signal_perception.inference import networks, scorer
 from signal_perception.inference.scorer import Scorer
+from signal_perception.inference.shards import Videos
 from signal_perception.models.core import checkpoints, registry
 from signal_perception.models.core.taps import capture
 from signal_perception.pipeline.units import finish
@@ -82,7 +83,7 @@ def _extract(
     store = folder / "activations.zarr"
     run.create(settings, MODEL, clips.path, weights, model, store)
     units = run.units(clips.path, settings.extract, folder)
-    assert [unit.item for unit in units] == [run.Videos(0, 3), run.Videos(3, 5)]
+    assert [unit.item for unit in units] == [Videos(0, 3), Videos(3, 5)]
     work = partial(run.extract, settings, MODEL, clips.path, store)
     finish(units, work, label="extract", prepare=lambda: model)
     assert all(unit.finished for unit in units)

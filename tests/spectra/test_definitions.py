@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from signal_perception.pipeline.errors import UserError
-from signal_perception.spectra import definitions
+from signal_perception.spectra import definitions, energy
 
 EPSILON = 1e-6
 
@@ -233,13 +233,11 @@ def test_energy_summaries_agree_with_the_full_transform(tokens):
     energy = np.square(np.abs(np.fft.fft(x, axis=0))).sum(axis=(1, 2, 3))
     frequency = np.abs(2 * np.fft.fftfreq(tokens))
     m = definitions.means(x, EPSILON)
-    assert definitions.hc_dc_ratio(m, tokens) == pytest.approx(
-        energy[1:].sum() / energy[0], rel=1e-12
-    )
-    assert definitions.centroid(m, tokens) == pytest.approx(
+    assert energy.hc_dc_ratio(m, tokens) == pytest.approx(energy[1:].sum() / energy[0], rel=1e-12)
+    assert energy.centroid(m, tokens) == pytest.approx(
         (frequency * energy)[1:].sum() / energy[1:].sum(), rel=1e-12
     )
-    assert definitions.high_share(m, tokens) == pytest.approx(
+    assert energy.high_share(m, tokens) == pytest.approx(
         energy[frequency >= 0.5].sum() / energy[1:].sum(), rel=1e-12
     )
 
@@ -247,9 +245,9 @@ def test_energy_summaries_agree_with_the_full_transform(tokens):
 def test_energy_summaries_of_a_still_clip():
     m = np.zeros((3, 5))
     m[:, 0] = 1
-    assert definitions.hc_dc_ratio(m, 8) == 0
-    assert np.isnan(definitions.centroid(m, 8))
-    assert np.isnan(definitions.high_share(m, 8))
+    assert energy.hc_dc_ratio(m, 8) == 0
+    assert np.isnan(energy.centroid(m, 8))
+    assert np.isnan(energy.high_share(m, 8))
 
 
 def test_clips_are_averaged_inside_their_video_first():

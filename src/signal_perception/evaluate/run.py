@@ -1,7 +1,5 @@
 """The test set scored in independent units: some videos as they are and under every control."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,32 +10,16 @@ from signal_perception.clips.store import ClipStore
 from signal_perception.evaluate.settings import Settings
 from signal_perception.inference.ahead import read_ahead
 from signal_perception.inference.scorer import Scorer, fuse
+from signal_perception.inference.shards import Videos, inputs, shards
 from signal_perception.pipeline.units import Unit
-from signal_perception.vocabulary import CLIP
 
 _VIDEOS_PER_UNIT = 32
 
 
-@dataclass(frozen=True)
-class Videos:
-    """Videos start … stop−1 of the test split."""
-
-    start: int
-    stop: int
-
-
-def inputs(controls: Sequence[str]) -> tuple[str, ...]:
-    """What every video is scored as: the clip as it is, then each control."""
-    return (CLIP, *controls)
-
-
 def units(clips: Path, folder: Path) -> list[Unit[Videos]]:
     """All videos, in order."""
-    count = len(ClipStore(clips))
-    return [
-        Unit(Videos(start, min(start + _VIDEOS_PER_UNIT, count)), folder / f"{start:06d}.npz")
-        for start in range(0, count, _VIDEOS_PER_UNIT)
-    ]
+    every = shards(len(ClipStore(clips)), _VIDEOS_PER_UNIT)
+    return [Unit(videos, folder / f"{videos.start:06d}.npz") for videos in every]
 
 
 def score(settings: Settings, clips: Path, scorer: Scorer, videos: Videos, path: Path) -> None:

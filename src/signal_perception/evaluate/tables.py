@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from signal_perception.clips.store import ClipStore
-from signal_perception.evaluate.run import Videos, inputs
 from signal_perception.evaluate.settings import Settings
+from signal_perception.inference.shards import Videos, inputs
 from signal_perception.models.core.checkpoints import weights_hash
 from signal_perception.pipeline.units import Unit
 from signal_perception.statistics.accuracy import accuracy, rank

@@ -1,6 +1,5 @@
 """From clips to activations: a model runs over test clips and their controls, shard by shard."""
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,25 +17,12 @@ from signal_perception.extract.store import INPUT, StoreFacts, TapFacts
 from signal_perception.inference import device
 from signal_perception.inference.ahead import WriteBehind, read_ahead
 from signal_perception.inference.scorer import Scorer
+from signal_perception.inference.shards import Videos, inputs, shards
 from signal_perception.models.core import registry
 from signal_perception.models.core.checkpoints import weights_hash
 from signal_perception.models.core.taps import Tap, capture
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.units import Unit, write_atomically
-from signal_perception.vocabulary import CLIP
-
-
-@dataclass(frozen=True)
-class Videos:
-    """Videos start … stop−1 of the test split: one shard of every tap and input."""
-
-    start: int
-    stop: int
-
-
-def inputs(extract: Extract) -> tuple[str, ...]:
-    """What the model is shown: the clip as it is, then each control."""
-    return (CLIP, *extract.controls)
 
 
 def units(clips: Path, extract: Extract, folder: Path) -> list[Unit[Videos]]:
@@ -44,11 +30,8 @@ def units(clips: Path, extract: Extract, folder: Path) -> list[Unit[Videos]]:
 
     A unit's result is an empty file that says that its shards are written.
     """
-    count = len(ClipStore(clips))
-    return [
-        Unit(Videos(start, min(start + extract.shard, count)), folder / "done" / f"{start:06d}")
-        for start in range(0, count, extract.shard)
-    ]
+    every = shards(len(ClipStore(clips)), extract.shard)
+    return [Unit(videos, folder / "done" / f"{videos.start:06d}") for videos in every]
 
 
 def create(
@@ -75,7 +58,7 @@ def create(
     )
     make = partial(
         stores.create,
-        inputs=inputs(extract),
+        inputs=inputs(extract.controls),
         taps=shapes,
         shard=extract.shard * extract.clips,
         dtype=extract.dtype,
@@ -100,10 +83,10 @@ def extract(
     chosen = settings.extract
     shown = _clips(settings, clips)
     taps = _chosen_taps(chosen, model, scorer)
-    read = partial(shown.inputs, names=inputs(chosen))
+    read = partial(shown.inputs, names=inputs(chosen.controls))
     read_videos = list(read_ahead(read, range(videos.start, videos.stop)))
     with WriteBehind() as writer:
-        for name in inputs(chosen):
+        for name in inputs(chosen.controls):
             batch = torch.cat([video[name] for video in read_videos])
             activations = _activations(scorer, taps, batch, chosen.dtype)
             first = videos.start * chosen.clips

@@ -32,10 +32,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from signal_perception.models.core.attention import check_heads
-from signal_perception.models.core.mlp import Mlp, MlpSublayer
+from signal_perception.models.core.mlp import Mlp
 from signal_perception.models.core.names import renamed
 from signal_perception.models.core.portions import PORTION_TOKENS, is_memory_bound
 from signal_perception.models.core.state import Segment, State, Tokens, fold
+from signal_perception.models.core.sublayer import Sublayer
 from signal_perception.models.core.taps import (
     Tap,
     Weights,
@@ -312,7 +313,7 @@ def _block(
     block = nn.Sequential()
     block.add_module("joint_attn", _WindowSublayer(dim, heads, network.window, shifted, drop_path))
     mlp = Mlp(dim, int(dim * network.mlp_ratio))
-    block.add_module("mlp", MlpSublayer(mlp, dim, eps=1e-5, drop_path=drop_path))
+    block.add_module("mlp", Sublayer("mlp", mlp, dim, eps=1e-5, drop_path=drop_path))
     return block
 
 

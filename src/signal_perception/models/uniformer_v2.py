@@ -30,9 +30,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from signal_perception.models.core.attention import Attention, AttentionSublayer
+from signal_perception.models.core.attention import Attention
 from signal_perception.models.core.depthwise import DepthwiseConv3d
-from signal_perception.models.core.mlp import Mlp, MlpSublayer
+from signal_perception.models.core.mlp import Mlp
 from signal_perception.models.core.names import renamed
 from signal_perception.models.core.portions import quick_gelu
 from signal_perception.models.core.state import (
@@ -43,6 +43,7 @@ from signal_perception.models.core.state import (
     embed_blocks_head,
     fold,
 )
+from signal_perception.models.core.sublayer import Sublayer
 from signal_perception.models.core.taps import (
     Tap,
     Weights,
@@ -360,7 +361,7 @@ class _VideoBlock(nn.Module):
         mlp = Mlp(dim, hidden, network.mlp_dropout, activation=quick_gelu)
         # the authors drop after the activation only
         mlp.drop2 = nn.Dropout(0.0)
-        self.mlp = MlpSublayer(mlp, dim, eps=_EPS, drop_path=drop_path)
+        self.mlp = Sublayer("mlp", mlp, dim, eps=_EPS, drop_path=drop_path)
 
     def forward(self, tokens: Tokens) -> Tokens:
         query = tokens.video
@@ -379,12 +380,12 @@ def _block(network: Network, drop_path: float) -> nn.Sequential:
         block.add_module("local_attn", _LocalAttention(dim, network.local_reduction, drop_path))
     attention = Attention(dim, network.heads)
     block.add_module(
-        "spatial_attn", AttentionSublayer(attention, dim, eps=_EPS, drop_path=drop_path)
+        "spatial_attn", Sublayer("attn", attention, dim, eps=_EPS, drop_path=drop_path)
     )
     if local > 1:
         block.add_module("local_attn_2", _LocalAttention(dim, network.local_reduction, drop_path))
     mlp = Mlp(dim, int(dim * network.mlp_ratio), activation=quick_gelu)
-    block.add_module("mlp", MlpSublayer(mlp, dim, eps=_EPS, drop_path=drop_path))
+    block.add_module("mlp", Sublayer("mlp", mlp, dim, eps=_EPS, drop_path=drop_path))
     return block
 
 

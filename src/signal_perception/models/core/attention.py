@@ -1,12 +1,10 @@
-"""Self-attention, and the sub-layer of a transformer block around it."""
+"""Multi-head self-attention."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from signal_perception.models.core.portions import in_portions
-from signal_perception.models.core.state import Tokens
-from signal_perception.models.core.timm_layers import DropPath, LayerScale
 from signal_perception.pipeline.errors import UserError
 
 
@@ -42,32 +40,6 @@ class Attention(nn.Module):
     def attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """Softmax attention, (b head n d) each."""
         return F.scaled_dot_product_attention(q, k, v)
-
-
-class AttentionSublayer(nn.Module):
-    """x + Attention(LayerNorm(x)) among all tokens; its output is the residual stream after it.
-
-    layer_scale: start value of a factor per channel on what is added; 0: no such factor.
-    """
-
-    def __init__(
-        self,
-        attention: nn.Module,
-        dim: int,
-        *,
-        eps: float = 1e-6,
-        layer_scale: float = 0.0,
-        drop_path: float = 0.0,
-    ):
-        super().__init__()
-        self.norm = nn.LayerNorm(dim, eps=eps)
-        self.attn = attention
-        self.scale = LayerScale(dim, layer_scale) if layer_scale else nn.Identity()
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, tokens: Tokens) -> Tokens:
-        added = self.drop_path(self.scale(self.attn(self.norm(tokens.x))))
-        return tokens._replace(x=tokens.x + added)
 
 
 def check_heads(dim: int, heads: int) -> None:

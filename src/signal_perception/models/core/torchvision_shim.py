@@ -10,13 +10,13 @@ could run) and imports torchvision again; calling such an operator is still an e
 import re
 import sys
 
-import torch
+from torch import library
 
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 # all that torchvision 0.21 to 0.28 describes without looking whether its library is there
 _OPERATORS = ("nms", "qnms")
 # a declaration lives as long as its Library object
-_declared: list[torch.library.Library] = []
+_declared: list[library.Library] = []
 
 
 def _import_torchvision() -> None:
@@ -27,9 +27,9 @@ def _import_torchvision() -> None:
             missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
             if missing is None or missing[1] not in _OPERATORS:
                 raise
-            library = torch.library.Library("torchvision", "FRAGMENT")
-            library.define(missing[1] + _SCHEMA)
-            _declared.append(library)
+            operators = library.Library("torchvision", "FRAGMENT")
+            operators.define(missing[1] + _SCHEMA)
+            _declared.append(operators)
             # the failed import leaves half-filled modules behind
             for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
                 del sys.modules[name]

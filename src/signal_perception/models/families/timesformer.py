@@ -25,10 +25,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from signal_perception.models.core.attention import Attention, AttentionSublayer
-from signal_perception.models.core.mlp import Mlp, MlpSublayer
+from signal_perception.models.core.attention import Attention
+from signal_perception.models.core.mlp import Mlp
 from signal_perception.models.core.portions import in_portions, is_memory_bound
 from signal_perception.models.core.state import Segment, State, Tokens, embed_blocks_head, fold
+from signal_perception.models.core.sublayer import Sublayer
 from signal_perception.models.core.taps import (
     Tap,
     Weights,
@@ -212,9 +213,9 @@ def _block(network: Network, divided: bool, drop_path: float) -> nn.Sequential:
         block.add_module("spatial_attn", _SpatialAttention(dim, heads, dropout, drop_path))
     else:
         attention = Attention(dim, heads, dropout)
-        block.add_module("joint_attn", AttentionSublayer(attention, dim, drop_path=drop_path))
+        block.add_module("joint_attn", Sublayer("attn", attention, dim, drop_path=drop_path))
     mlp = Mlp(dim, round(dim * network.mlp_ratio), dropout)
-    block.add_module("mlp", MlpSublayer(mlp, dim, drop_path=drop_path))
+    block.add_module("mlp", Sublayer("mlp", mlp, dim, drop_path=drop_path))
     return block
 
 

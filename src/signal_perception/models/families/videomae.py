@@ -19,10 +19,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from signal_perception.models.core.attention import Attention, AttentionSublayer
-from signal_perception.models.core.mlp import Mlp, MlpSublayer
+from signal_perception.models.core.attention import Attention
+from signal_perception.models.core.mlp import Mlp
 from signal_perception.models.core.names import renamed, stacked
 from signal_perception.models.core.state import Segment, State, Tokens, embed_blocks_head, fold
+from signal_perception.models.core.sublayer import Sublayer
 from signal_perception.models.core.taps import (
     Tap,
     Weights,
@@ -242,8 +243,8 @@ def _block(network: Network, cosine_attention: bool, drop_path: float) -> nn.Seq
     mlp = Mlp(dim, int(dim * network.mlp_ratio), dropout)
     shared = {"layer_scale": network.layer_scale, "drop_path": drop_path}
     block = nn.Sequential()
-    block.add_module("joint_attn", AttentionSublayer(attention, dim, **shared))
-    block.add_module("mlp", MlpSublayer(mlp, dim, **shared))
+    block.add_module("joint_attn", Sublayer("attn", attention, dim, **shared))
+    block.add_module("mlp", Sublayer("mlp", mlp, dim, **shared))
     return block
 
 
