@@ -230,15 +230,15 @@ def test_low_and_high_pass_blocks_have_the_right_sign():
 @pytest.mark.parametrize("tokens", [7, 8])
 def test_energy_summaries_agree_with_the_full_transform(tokens):
     x = np.random.default_rng(3).standard_normal((tokens, 3, 4, 2)) + 0.5
-    energy = np.square(np.abs(np.fft.fft(x, axis=0))).sum(axis=(1, 2, 3))
+    total = np.square(np.abs(np.fft.fft(x, axis=0))).sum(axis=(1, 2, 3))
     frequency = np.abs(2 * np.fft.fftfreq(tokens))
     m = definitions.means(x, EPSILON)
-    assert energy.hc_dc_ratio(m, tokens) == pytest.approx(energy[1:].sum() / energy[0], rel=1e-12)
+    assert energy.hc_dc_ratio(m, tokens) == pytest.approx(total[1:].sum() / total[0], rel=1e-12)
     assert energy.centroid(m, tokens) == pytest.approx(
-        (frequency * energy)[1:].sum() / energy[1:].sum(), rel=1e-12
+        (frequency * total)[1:].sum() / total[1:].sum(), rel=1e-12
     )
     assert energy.high_share(m, tokens) == pytest.approx(
-        energy[frequency >= 0.5].sum() / energy[1:].sum(), rel=1e-12
+        total[frequency >= 0.5].sum() / total[1:].sum(), rel=1e-12
     )
 
 
