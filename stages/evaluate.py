@@ -9,7 +9,7 @@ from signal_perception.evaluate import tables
 from signal_perception.evaluate.settings import Settings
 from signal_perception.inference import scorer
 from signal_perception.pipeline import stage
-from signal_perception.pipeline.units import finish, write_atomically
+from signal_perception.pipeline.units import stream, write_atomically
 
 
 def main(dataset: str, model: str) -> None:
@@ -17,14 +17,14 @@ def main(dataset: str, model: str) -> None:
     settings = run.settings(Settings)
     clips, weights = run.dep("data/clips"), run.dep("data/weights")
     units = scoring.units(clips, run.scratch.path)
-    finish(
+    stream(
         units,
         partial(scoring.score, settings, clips),
         label=f"evaluate {dataset} {model}",
-        noun="shard",
+        noun="block",
         prepare=partial(scorer.load, model, settings, weights, len(ClipStore(clips).classes)),
     )
-    table = tables.predictions(clips, settings.views.controls, units)
+    table = tables.predictions(clips, settings, units)
     metrics = tables.metrics(
         table,
         settings,

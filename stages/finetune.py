@@ -3,22 +3,24 @@
 from signal_perception.finetune.run import finetune
 from signal_perception.finetune.settings import Settings
 from signal_perception.pipeline import stage
+from signal_perception.pipeline.params import START
 from signal_perception.pipeline.units import write_atomically
 
 
 def main(dataset: str, model: str) -> None:
     run = stage.start("finetune", dataset, model)
-    weights = run.scratch.path / "weights.safetensors"
+    start, weights = (run.scratch.path / f"{name}.safetensors" for name in ("start", "weights"))
     curve = finetune(
         run.settings(Settings),
         dataset,
         model,
         clips=run.dep("data/clips"),
         checkpoint=run.scratch.path / "checkpoint.pt",
+        start=start,
         weights=weights,
     )
     write_atomically(run.out("reports/curves"), lambda path: curve.to_csv(path, index=False))
-    run.publish({"data/weights": weights})
+    run.publish({f"data/weights/{dataset}": weights, f"data/weights/{dataset}{START}": start})
 
 
 if __name__ == "__main__":

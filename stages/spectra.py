@@ -1,39 +1,42 @@
-"""Stage spectra: temporal spectra of every tap, per video, and their means with intervals."""
+"""Stage spectra: Fourier statistics of every tap, per video, and their means with intervals."""
 
 from functools import partial
 
 from signal_perception.extract.store import ActivationStore
 from signal_perception.pipeline import stage
 from signal_perception.pipeline.units import finish, write_atomically
+from signal_perception.spectra import per_bin, per_tap, per_video
 from signal_perception.spectra import run as measuring
-from signal_perception.spectra import tables
 from signal_perception.spectra.settings import Settings
 from signal_perception.statistics.intervals import resamples
 
 
-def main(dataset: str, model: str) -> None:
-    run = stage.start("spectra", dataset, model)
+def main(dataset: str, model: str, weights: str) -> None:
+    run = stage.start("spectra", dataset, model, weights)
     settings = run.settings(Settings)
-    source = run.dep("data/activations")
+    source = run.dep(f"data/activations/{dataset}/{model}/{weights}.zarr")
     store = ActivationStore(source)
     units = measuring.units(store, settings.spectra.preset, run.scratch.path)
+    # a store that has the means leaves no unit
     finish(
         units,
-        partial(measuring.measure, source, settings.spectra),
-        label=f"spectra {dataset} {model}",
+        partial(measuring.measure, source),
+        label=f"spectra {dataset} {model} {weights}",
         noun="tap",
     )
+    measurements = measuring.Measurements(store, settings.spectra.preset, units)
     facts = store.facts
-    table = tables.summary(
-        units,
-        clips=facts.clips,
-        seconds_per_frame=facts.seconds_per_frame,
-        resamples=resamples(facts.groups, settings.seed, settings.spectra.bootstrap),
-        facts={"dataset": dataset, "model": model, "weights_sha256": facts.weights_sha256},
-    )
+    draws = resamples(measurements.part.groups, settings.seed, settings.spectra.bootstrap)
+    for table, place in ((per_bin.table, "spectra"), (per_tap.table, "depth")):
+        rows = table(
+            measurements,
+            seconds_per_frame=facts.seconds_per_frame,
+            resamples=draws,
+            facts={"dataset": dataset, "model": model, "weights_sha256": facts.weights_sha256},
+        )
+        write_atomically(run.out(f"reports/tables/{place}"), partial(rows.to_csv, index=False))
     file = run.scratch.path / "per_video.parquet"
-    tables.write_per_video(units, facts.ids, facts.clips, file)
-    write_atomically(run.out("reports/tables"), lambda path: table.to_csv(path, index=False))
+    per_video.write(measurements, file)
     run.publish({"data/spectra": file})
 
 

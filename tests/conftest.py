@@ -20,3 +20,9 @@ def shared() -> Path:
             f"no reference data at {folder}: set SIGNAL_PERCEPTION_SHARED to the folder that has it"
         )
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def in_this_process() -> None:
+    """Units run in the process of the test, whatever the machine's cores, unless a test asks."""
+    os.environ.setdefault("SIGNAL_PERCEPTION_WORKERS", "1")

@@ -3,15 +3,22 @@
 These are in RECIPES of the reference data.
 """
 
+import math
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from signal_perception.clips import sampling
 from signal_perception.clips.settings import Input
 from signal_perception.pipeline.errors import UserError
 from signal_perception.seeding import generator
+
+ROOT = Path(__file__).parents[2]
+# rules whose test frames are exactly one stride apart
+STRIDED = ("videomae", "mmaction", "swin", "i3d")
 
 
 @pytest.mark.parametrize(
@@ -232,6 +239,61 @@ def test_fixed_sizes(rule, height, width, short, expected):
     assert sampling.test_size(rule, height, width, short) == expected
 
 
+@pytest.mark.parametrize(
+    ("rule", "fps", "frames", "stride", "total", "expected"),
+    [
+        # whatever the length: what fills up a short video does not count
+        *((rule, 25, 8, 4, total, 4 / 25) for rule in STRIDED for total in (1, 10, 300)),
+        # (32 − 1)/(8 − 1) source frames
+        *(("dense", 25, 8, 4, total, 31 / 7 / 25) for total in (1, 10, 300)),
+        ("dense", 25, 8, 1, 300, 1 / 25),
+        # a window of 16, of 64: nearly equal in seconds
+        ("dense_30fps", 15, 8, 4, 300, 15 / 7 / 15),
+        ("dense_30fps", 60, 8, 4, 300, 63 / 7 / 60),
+        ("uniform", 25, 8, 1, 101, 12.5 / 25),
+        # the video slowed down to half
+        ("uniform", 25, 8, 1, 5, 0.5 / 25),
+    ],
+)
+def test_seconds_from_frame_to_frame(rule, fps, frames, stride, total, expected):
+    found = sampling.frame_seconds(rule, fps, frames, stride, total)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("rule", sampling.RULES)
+def test_seconds_are_those_of_the_clips_of_a_long_video(rule):
+    steps = np.diff(sampling.test_indices(rule, 1000, 25.0, 8, 16, 1)[0])
+    found = sampling.frame_seconds(rule, 25.0, 8, 16, 1000)
+    # whole frames: the last lies within one frame of its place
+    assert found * 25 * 7 == pytest.approx(steps.sum(), abs=1)
+
+
+@pytest.mark.parametrize("rule", sampling.RULES)
+def test_no_seconds_without_a_rate_or_a_second_frame(rule):
+    for fps, frames in ((0.0, 8), (-1.0, 8), (math.nan, 8), (25.0, 1)):
+        assert math.isnan(sampling.frame_seconds(rule, fps, frames, 4, 300))
+
+
+def test_no_seconds_where_the_clip_stands_still():
+    assert math.isnan(sampling.frame_seconds("uniform", 25.0, 8, 1, 1))
+    assert math.isnan(sampling.frame_seconds("dense_30fps", 0.5, 8, 4, 300))
+
+
+@pytest.mark.parametrize("model", ["timesformer_divided", "timesformer_joint"])
+def test_timesformers_look_at_videos_as_their_weights_did(model):
+    entry = YAML(typ="safe").load(ROOT / "params" / "models" / f"{model}.yaml")["base"]["input"]
+    asked = Input.model_validate(entry)
+    # room 300 − 225, at 25 frames per second as at 30
+    for fps in (25.0, 30.0, 0.0):
+        indices = sampling.test_indices(
+            asked.sampling, 300, fps, asked.frames, asked.stride, clips=1
+        )
+        assert indices.tolist() == [[37, 69, 101, 133, 165, 197, 229, 261]]
+    assert asked.fusion == "probabilities"
+    assert (asked.size, asked.resize) == (224, None)
+    assert asked.mean == asked.std == (0.5, 0.5, 0.5)
+
+
 def test_the_rules_of_the_parameters_are_those_that_exist():
     assert get_args(Input.model_fields["sampling"].annotation) == sampling.RULES
 
@@ -258,6 +320,8 @@ def test_what_is_not_defined_is_refused():
         sampling.train_indices("sparse", 10, 25, 8, 4, generator(0))
     with pytest.raises(UserError, match="no sampling rule"):
         sampling.test_crops("sparse", 300, 300, 224, 1)
+    with pytest.raises(UserError, match="no sampling rule"):
+        sampling.frame_seconds("sparse", 0.0, 8, 4, 10)
     with pytest.raises(UserError, match="needs each video's frame rate"):
         sampling.test_indices("dense_30fps", 10, 0.0, 8, 4, 1)
     with pytest.raises(UserError, match="A crop of 224 does not fit a picture of 200×300"):

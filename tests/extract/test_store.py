@@ -1,50 +1,98 @@
-"""The activation store gives back what was written, with the same bytes in any order of shards."""
+"""xarray opens a store, one tap or all, without a warning and with its coordinates."""
 
 from pathlib import Path
 
 import numpy as np
+import pytest
+import xarray
 
-from signal_perception.extract import store
-from signal_perception.extract.store import ActivationStore, StoreFacts, TapFacts
+from signal_perception.extract import shards, store
+from signal_perception.extract.store import ActivationStore, Part, StoreFacts, TapFacts
 
-TAPS = [
-    TapFacts("input", "input", -1, "stream", 1.0, 0),
-    TapFacts("00.mlp", "mlp", 0, "stream", 2.0, 1),
-]
-FACTS = StoreFacts(
-    ids=["a", "b", "c", "d", "e"],
-    groups=["g", "g", "h", "i", "j"],
-    clips=1,
-    seconds_per_frame=0.1,
-    weights_sha256="0",
-)
+PART = Part(ids=("a", "b", "c"), groups=("g", "g", "h"), labels=("x", "y", "x"), clips=1)
+CHOSEN = Part(ids=("a", "c"), groups=("g", "h"), labels=("x", "x"), clips=1)
+INPUTS = ("clip", "static")
+FACTS = StoreFacts(INPUTS, 0.1, "0", "none", PART, CHOSEN)
+RNG = np.random.default_rng(0)
 
 
-def _store(path: Path, values: np.ndarray, order: list[int], dtype: str = "float16") -> Path:
-    shapes = [(tap, values.shape[1:]) for tap in TAPS]
-    store.create(path, ["clip", "static"], shapes, shard=2, dtype=dtype, facts=FACTS)
-    for name in ("clip", "static"):
-        for start in order:
-            part = {tap.tap: values[start : start + 2].astype(dtype) for tap in TAPS}
-            store.write(path, name, start, part)
+def _tap(name: str, order: int, shape: tuple[int, int, int, int], dtype: str) -> TapFacts:
+    return TapFacts(name, "mlp", order - 1, "stream", 2.0, order, shape, 1e-6, 2e-6, 3e-6, dtype)
+
+
+TAPS = [_tap("00.mlp", 1, (8, 4, 4, 3), "float16"), _tap("01.mlp", 2, (4, 6, 6, 2), "float32")]
+ACTIVATIONS = {tap.tap: RNG.normal(size=(2, 2, *tap.shape)).astype(tap.dtype) for tap in TAPS}
+
+
+def _means(tap: TapFacts) -> dict[str, np.ndarray]:
+    names = dict(zip(store.BINS, tap.bins, strict=True))
+    found = {name: RNG.normal(size=(2, 3, 3, bins)) for name, bins in names.items()}
+    return found | {"dead": RNG.uniform(size=(2, 3))}
+
+
+MEANS = {tap.tap: _means(tap) for tap in TAPS}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "a.zarr"
+    store.create(path, FACTS, TAPS)
+    for tap in TAPS:
+        folder = path / "activations" / tap.tap / "activation"
+        array = ActivationStore(path).activation(tap.tap)
+        for number in range(2):
+            shards.write(folder, array, number, [0, 1], ACTIVATIONS[tap.tap][number])
+        store.write_means(path, FACTS, tap, MEANS[tap.tap])
+    store.finish(path, FACTS, TAPS)
     return path
 
 
-def _bytes(path: Path) -> dict[str, bytes]:
-    return {
-        str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()
-    }
-
-
-def test_what_was_written_comes_back_in_any_order_with_the_same_bytes(tmp_path: Path) -> None:
-    values = np.random.default_rng(0).normal(size=(5, 8, 2, 2, 3)).astype(np.float16)
-    first = _store(tmp_path / "a.zarr", values, [0, 2, 4])
-    second = _store(tmp_path / "b.zarr", values, [4, 0, 2])
-    assert _bytes(first) == _bytes(second)
-    found = ActivationStore(first)
+def test_what_was_written_comes_back(path: Path) -> None:
+    found = ActivationStore(path)
     assert found.facts == FACTS
-    assert found.inputs == ["clip", "static"]
     assert found.taps() == TAPS
-    array = found.array("static", "00.mlp")
-    assert array.metadata.dimension_names == store.DIMENSIONS  # type: ignore[union-attr]
-    assert np.array_equal(np.asarray(array[:]), values)
+    for tap in TAPS:
+        assert np.array_equal(np.asarray(found.activation(tap.tap)[...]), ACTIVATIONS[tap.tap])
+        for name, values in MEANS[tap.tap].items():
+            assert np.array_equal(found.means(tap.tap)[name], values)
+
+
+def test_xarray_opens_one_tap_with_its_coordinates(path: Path) -> None:
+    data = xarray.open_zarr(path, group="activations/00.mlp")
+    assert data.activation.dims == store.DIMENSIONS
+    assert list(data.video.values) == ["a", "c"]
+    assert list(data.label.values) == ["x", "x"]
+    assert np.allclose(data.seconds, 0.2 * np.arange(8))
+    moved = data.activation.sel(input="clip") - data.activation.sel(input="static")
+    expected = ACTIVATIONS["00.mlp"][0] - ACTIVATIONS["00.mlp"][1]
+    assert np.array_equal(moved.values, expected)
+    data = xarray.open_zarr(path, group="means/01.mlp")
+    assert list(data.bin.values) == [0, 1, 2]
+    assert np.allclose(data.hertz, np.arange(3) / (4 * 0.2))
+    chosen = data.temporal.sel(input="static", video="b", mean="power")
+    assert np.array_equal(chosen.values, MEANS["01.mlp"]["temporal"][1, 1, 2])
+
+
+def test_xarray_opens_the_whole_store(path: Path) -> None:
+    tree = xarray.open_datatree(path, engine="zarr")
+    assert {"/activations/00.mlp", "/means/01.mlp"} <= set(tree.groups)
+    assert tree["means/00.mlp"].attrs["epsilon_spatial"] == 2e-6
+
+
+def test_sizes_are_known_before(path: Path) -> None:
+    files = list((path / "activations").rglob("activation/c.*"))
+    index = 4 + 16 * 2
+    taken = sum(file.stat().st_size - index for file in files)
+    assert store.activation_bytes(FACTS, TAPS) == taken
+    numbers = sum(values.nbytes for means in MEANS.values() for values in means.values())
+    assert store.means_bytes(FACTS, TAPS) == numbers
+
+
+def test_the_parts_that_are_not_kept_are_not_there(tmp_path: Path) -> None:
+    facts = StoreFacts(INPUTS, 0.1, "0", "none", PART, None)
+    store.create(tmp_path / "a.zarr", facts, TAPS)
+    for tap in TAPS:
+        store.write_means(tmp_path / "a.zarr", facts, tap, MEANS[tap.tap])
+    store.finish(tmp_path / "a.zarr", facts, TAPS)
+    assert not (tmp_path / "a.zarr/activations").exists()
+    assert ActivationStore(tmp_path / "a.zarr").taps() == TAPS

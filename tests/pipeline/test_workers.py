@@ -31,7 +31,7 @@ def fall(folder: Path, number: int, *, by: int) -> None:
 @pytest.fixture(autouse=True)
 def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-    monkeypatch.delenv("SIGNAL_PERCEPTION_WORKERS", raising=False)
+    monkeypatch.setenv("SIGNAL_PERCEPTION_WORKERS", "1")
 
 
 def _results(folder: Path) -> dict[str, str]:
@@ -157,3 +157,14 @@ def test_plain_lines_say_what_was_done_before(capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "decode shapes: 3 of 5 shards were done before"
     assert lines[-1].startswith("decode shapes: 5 of 5 shards, ")
+
+
+def test_workers_are_the_cores_at_hand_divided_by_the_lanes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SIGNAL_PERCEPTION_WORKERS")
+    monkeypatch.setattr(workers, "cores", lambda: 16)
+    for lanes, expected in ((None, 16), ("2", 8), ("5", 3), ("32", 1)):
+        if lanes is not None:
+            monkeypatch.setenv("SIGNAL_PERCEPTION_LANES", lanes)
+        assert workers.count() == expected

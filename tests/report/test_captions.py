@@ -1,27 +1,9 @@
-"""The sentences under the figures follow the tables."""
+"""The sentences under the curves and the figures of noise follow the tables."""
 
 import numpy as np
-import pandas as pd
 
 from signal_perception.report import captions
-from tests.support.results import curve, noise_table, spectra_table
-
-
-def test_the_caption_of_figure_1_has_the_numbers_of_the_table() -> None:
-    swin = spectra_table("swin", controls=("clip", "shuffled"))
-    table = pd.concat([swin, spectra_table("i3d").assign(n_videos=120)])
-    sentences = " ".join(
-        captions.figure1(table, point="nyquist", statistic="log_rms", reference=False)
-    )
-    assert "120–128 videos in 32 clusters" in sentences
-    assert "T′ is 2, 8, 16" in sentences
-    assert "Dotted" not in sentences
-
-
-def test_only_the_controls_of_the_table_are_explained() -> None:
-    sentences = " ".join(captions.controls(spectra_table("swin", controls=("clip", "shuffled"))))
-    assert "Shuffled" in sentences
-    assert "reversed" not in sentences.lower()
+from tests.support.results import curve, noise_table
 
 
 def test_noise_is_set_beside_the_poster_for_its_own_model_and_data_set() -> None:

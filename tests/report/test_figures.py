@@ -1,50 +1,13 @@
-"""What the figures draw of tables made by hand."""
+"""What the figures of noise and training draw of tables made by hand."""
 
 import numpy as np
 import pandas as pd
-import pytest
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 
-from signal_perception.report import poster, style
+from signal_perception.report import style
 from signal_perception.report.noise_figures import noise_figure, panel_title
-from signal_perception.report.spectral_figures import controls_figure, figure1
 from signal_perception.report.training_figure import curves_figure
-from tests.support.results import curve, noise_table, spectra_table
-
-
-def test_figure_1_draws_each_model_in_its_colour_and_the_poster_dotted() -> None:
-    tables = [spectra_table(model, "hmdb51") for model in ("i3d", "swin")]
-    table = pd.concat([*tables, spectra_table("uniformer_v1", "ucf101")])
-    reference = poster.figure1("hmdb51")
-    figure = figure1(
-        table, "hmdb51", point="poster", statistic="log_mean", reference=reference, dpi=50
-    )
-    looks = style.looks(["i3d", "swin"])
-    for axis in figure.axes:
-        solid = {to_hex(line.get_color()): line for line in axis.lines if _is(line, "-")}
-        dotted = [line for line in axis.lines if _is(line, ":")]
-        assert solid.keys() == {looks["i3d"][0], looks["swin"][0]}
-        assert {to_hex(line.get_color()) for line in dotted} == solid.keys()
-        assert np.asarray(solid[looks["i3d"][0]].get_ydata())[0] == pytest.approx(-1.31)
-    labels = [label.get_text() for label in figure.legends[0].get_texts()]
-    assert labels == ["I3D", "Swin", "poster, digitised ±0.03"]
-
-
-def _is(line, linestyle: str) -> bool:
-    return line.get_linestyle() == linestyle
-
-
-def test_controls_that_lie_far_below_are_named_and_not_drawn() -> None:
-    table = pd.concat([spectra_table("i3d"), spectra_table("swin")])
-    figure = controls_figure(table, "shapes", point="poster", statistic="log_mean", dpi=50)
-    assert [axis.get_title() for axis in figure.axes] == ["I3D", "Swin"]
-    axis = figure.axes[0]
-    assert [t.get_text() for t in axis.texts] == ["static: −9.4 to −9.3, below the axis"]
-    # the clip, its pixels, shuffled frames, their pixels
-    heights = [round(float(np.asarray(line.get_ydata())[0]), 2) for line in axis.lines]
-    assert heights == [-1.31, -2.7, -0.81, -2.2]
-    assert axis.get_ylim()[0] > -4
+from tests.support.results import curve, noise_table
 
 
 def test_models_without_a_look_of_their_own_get_different_ones() -> None:

@@ -11,14 +11,23 @@ from signal_perception.pipeline.params import Study
 from signal_perception.report.page import Page, page
 from signal_perception.report.settings import Report, Settings
 from signal_perception.report.tables import Results
-from tests.support.results import accuracy, curve, results
+from tests.support.results import (
+    accuracy,
+    curve,
+    depth_table,
+    results,
+    sampling,
+    spectra_table,
+)
 
 
 def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
     given: dict[str, dict[str, Any]] = {"views": {}, "extract": {}, "spectra": {}, "noise": {}}
     settings = Settings(
         seed=0,
-        study=Study(name="mine", datasets=("shapes",), models=("i3d",), size="tiny"),
+        study=Study(
+            name="mine", datasets=("shapes",), models=("i3d",), weights=("shapes",), size="tiny"
+        ),
         report=Report(dpi=50, statistic="log_mean", point="poster", controls=True),
         **(given | sections),
     )
@@ -41,8 +50,15 @@ def test_the_same_tables_give_the_same_bytes(made: Page) -> None:
     assert again.figures == made.figures
     assert list(made.figures) == [
         "shapes-curves.png",
+        "shapes-motion.png",
         "shapes-figure1.png",
         "shapes-controls.png",
+        "shapes-comparison.png",
+        "shapes-spectrogram.png",
+        "shapes-response.png",
+        "shapes-spatial.png",
+        "shapes-spatial-depth.png",
+        "shapes-discriminability.png",
         "shapes-timesformer_divided-figure2.png",
     ]
     for png in made.figures.values():
@@ -67,6 +83,10 @@ def test_the_numbers_are_on_the_page(made: Page) -> None:
         "½ ln T′",
         "1 of 3 videos were dropped",
         "Not run: weight noise of I3D.",
+        "95 % bootstrap-t over 128 videos",
+        "I3D: at 13 of 13 Conv taps the clip has more than its static control: motion.",
+        "the model&#39;s own time code, not motion.",
+        "No spatial spectrum. I3D: its maps have at most 2 × 2 places",
     ):
         assert expected in page_text
     assert made.html.count("data:image/png;base64,") == len(made.figures)
@@ -76,7 +96,7 @@ def test_an_accuracy_over_fewer_videos_is_marked(made: Page) -> None:
     assert "I3D †" in made.html
     assert "TimeSformer (divided) †" not in made.html
     assert "Not every test video was scored" in text(made.html)
-    nothing: dict[str, Any] = {"spectra": {}, "noise": {}, "curves": {}}
+    nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "noise": {}, "curves": {}}
     complete = make_page(replace(results(), accuracy={"i3d": accuracy()}, **nothing))
     assert "†" not in complete.html
 
@@ -84,9 +104,56 @@ def test_an_accuracy_over_fewer_videos_is_marked(made: Page) -> None:
 def test_the_page_says_why_a_training_curve_is_not_drawn(made: Page) -> None:
     assert "mixup" not in made.html
     curves = {"i3d": curve().assign(top1=float("nan"))}
-    nothing: dict[str, Any] = {"accuracy": {}, "spectra": {}, "noise": {}}
+    nothing: dict[str, Any] = {"accuracy": {}, "spectra": {}, "depth": {}, "noise": {}}
     mixed = make_page(replace(results(), curves=curves, **nothing))
     assert "Fine-tuning. No top-1 of I3D: under mixup" in text(mixed.html)
+
+
+def _spectra_alone(**known: Any) -> Page:
+    """The page of one model of two blocks that has spectra and nothing else."""
+    known = {"backbone": [(("joint_attn", "mlp"), 2, 8)]} | known
+    nothing = Results("shapes", ("swin",), None, {}, {}, {}, {}, {})
+    spectra = {"swin": spectra_table("swin", **known)}
+    depth = {"swin": depth_table("swin", **known)}
+    return make_page(replace(nothing, spectra=spectra, depth=depth))
+
+
+@pytest.mark.parametrize(
+    "known, sentence, absent",
+    [
+        (
+            {"controls": ("clip",)},
+            "Swin: no static control was extracted (extract.controls), so",
+            ("motion",),
+        ),
+        (
+            {"side": "branch"},
+            "Swin: only what the sub-layers add was extracted, not the stream.",
+            ("response",),
+        ),
+        (
+            {"size": 2},
+            "No spatial spectrum. Swin: its maps have at most 2 × 2 places, and a diagonal needs",
+            ("spatial", "spatial-depth"),
+        ),
+    ],
+)
+def test_what_was_not_extracted_is_said_and_not_drawn(
+    known: dict[str, Any], sentence: str, absent: tuple[str, ...]
+) -> None:
+    made = _spectra_alone(**known)
+    assert sentence in text(made.html)
+    names = {file.removeprefix("shapes-").removesuffix(".png") for file in made.figures}
+    assert names.isdisjoint(absent)
+    assert {"figure1", "controls", "comparison", "spectrogram"} <= names
+
+
+def test_frames_of_the_test_clips_are_described_where_they_were_counted(made: Page) -> None:
+    assert "Frames of the test clips" not in made.html
+    nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "noise": {}, "curves": {}}
+    told = {"i3d": accuracy() | {"sampling": sampling()}}
+    page_text = text(make_page(replace(results(), accuracy=told, **nothing)).html)
+    assert "I3D 128 8 7.5 12.5 % 3.1 % 0.250" in page_text
 
 
 def test_text_from_outside_is_escaped(made: Page) -> None:
@@ -118,7 +185,7 @@ def test_the_page_is_well_formed_and_refers_to_nothing_outside(made: Page) -> No
 
 
 def test_a_data_set_without_results_still_has_its_section() -> None:
-    empty = make_page(Results("gestures", ("swin", "i3d"), None, {}, {}, {}, {}))
+    empty = make_page(Results("gestures", ("swin", "i3d"), None, {}, {}, {}, {}, {}))
     for what in ("accuracy", "spectra", "weight noise"):
         assert f"Not run: {what} of Swin, I3D." in text(empty.html)
     assert "Not run: decoding." in text(empty.html)
@@ -132,7 +199,7 @@ def test_what_was_run_stands_under_its_headings(made: Page) -> None:
 
 
 def test_the_order_of_keys_in_the_parameters_does_not_matter() -> None:
-    nothing = Results("shapes", ("i3d",), None, {}, {}, {}, {})
+    nothing = Results("shapes", ("i3d",), None, {}, {}, {}, {}, {})
     one = make_page(nothing, noise={"repeats": 3, "grids": {"figure2": {"rho": [1], "sigma": [2]}}})
     two = make_page(nothing, noise={"grids": {"figure2": {"sigma": [2], "rho": [1]}}, "repeats": 3})
     assert one.html == two.html

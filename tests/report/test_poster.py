@@ -1,7 +1,7 @@
 """The poster's printed numbers against each other and against the backbones."""
 
 from signal_perception.report import depth, poster
-from tests.support.results import BACKBONES, spectra_table
+from tests.support.results import BACKBONES, depth_table
 
 
 def test_every_number_of_the_poster_is_a_quotient_of_its_test_split() -> None:
@@ -26,8 +26,8 @@ def test_the_digitised_curves_have_the_taps_of_the_backbones() -> None:
         "i3d": 16,
     }
     assert poster.figure1("ucf101") is None
+    tables = {model: depth_table(model, controls=("clip",)) for model in BACKBONES}
     for panel in depth.PANELS:
         for model in BACKBONES:
-            table = spectra_table(model)
-            taps = depth.profile(table, model, panel, point="poster", statistic="log_mean")
+            taps = depth.taps(tables[model], panel)
             assert len(taps) == len(curves[panel][model])

@@ -11,10 +11,16 @@ from signal_perception.pipeline import dvcfile
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 from signal_perception.report import rows, tables
-from tests.support.results import accuracy, decode_table, noise_table, results
+from tests.support.results import accuracy, decode_table, noise_table, results, sampling
 from tests.support.study import default_study
 
-STUDY = Study(name="mine", datasets=("shapes",), models=("timesformer_divided", "i3d"), size="tiny")
+STUDY = Study(
+    name="mine",
+    datasets=("shapes",),
+    models=("timesformer_divided", "i3d"),
+    weights=("shapes",),
+    size="tiny",
+)
 
 
 @pytest.fixture
@@ -38,14 +44,16 @@ def test_tables_are_read_where_dvc_yaml_has_them(stages: dict[str, dvcfile.Stage
     _write(Path("reports/decode/shapes.csv"), decode_table())
     for model in made.models:
         _write(Path(f"reports/metrics/accuracy/shapes/{model}.json"), made.accuracy[model])
-        _write(Path(f"reports/tables/spectra/shapes-{model}.csv"), made.spectra[model])
+        for kind in ("spectra", "depth"):
+            table = getattr(made, kind)[model]
+            _write(Path(f"reports/tables/{kind}/shapes-{model}-shapes.csv"), table)
         _write(Path(f"reports/curves/shapes/{model}.csv"), made.curves[model])
     _write(Path("reports/tables/noise/shapes-timesformer_divided.csv"), noise_table())
     (found,) = tables.read_study(STUDY, stages)
     assert (found.dataset, found.models, found.accuracy) == ("shapes", made.models, made.accuracy)
     assert found.decode is not None
     assert list(found.decode["id"]) == ["a.mp4", "b.mp4", "c.avi"]
-    for part in ("spectra", "noise", "curves"):
+    for part in ("spectra", "depth", "noise", "curves"):
         read, written = getattr(found, part), getattr(made, part)
         assert list(read) == list(written)
         for model in written:
@@ -56,7 +64,8 @@ def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage])
     _write(Path("reports/metrics/accuracy/shapes/i3d.json"), accuracy())
     (found,) = tables.read_study(STUDY, stages)
     assert found.accuracy == {"i3d": accuracy()}
-    assert (found.decode, found.spectra, found.noise, found.curves) == (None, {}, {}, {})
+    assert (found.decode, found.spectra, found.depth) == (None, {}, {})
+    assert (found.noise, found.curves) == ({}, {})
 
 
 def test_a_study_without_results_is_refused(stages: dict[str, dvcfile.Stage]) -> None:
@@ -78,6 +87,14 @@ def test_table_1_has_the_poster_beside_it_for_the_posters_data_sets() -> None:
     assert (row.top1, row.correct) == ("75.78 (72.8–78.8)", "97 / 120 of 128")
     assert (row.poster, row.quoted) == ("71.44 / 93.20", "74.30")
     assert rows.accuracy_rows(results())[0].poster == ""
+
+
+def test_clips_are_described_where_the_accuracy_says_what_they_consist_of() -> None:
+    told = accuracy() | {"sampling": sampling(seconds=0.125)}
+    found = replace(results(), accuracy={"i3d": accuracy(), "timesformer_divided": told})
+    (row,) = rows.sampling_rows(found)
+    assert (row.model, row.clips, row.frames) == ("TimeSformer (divided)", 128, 8)
+    assert (row.distinct, row.repeated, row.looped, row.seconds) == (7.5, 12.5, 3.125, 0.125)
 
 
 def test_noise_rows_name_the_weakest_cell() -> None:

@@ -24,3 +24,12 @@ def test_accuracy_counts_and_says_what_a_guess_would_reach() -> None:
 
 def test_few_classes_make_top_5_certain() -> None:
     assert accuracy(np.array([0, 1]), 3, resamples(["a", "b"], seed=0))["chance5"] == 100
+
+
+def test_all_right_is_not_certain() -> None:
+    row = accuracy(np.zeros(128, int), 8, resamples(np.arange(128) // 8, seed=0))
+    assert (row["top1"], row["high1"]) == (100, 100)
+    assert 75 < row["low1"] < 80
+    row = accuracy(np.full(128, 7), 8, resamples(range(128), seed=0))
+    assert (row["top1"], row["low1"]) == (0, 0)
+    assert 2 < row["high1"] < 4

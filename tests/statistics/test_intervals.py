@@ -1,93 +1,324 @@
-"""The cluster bootstrap against intervals known by other means."""
+"""Intervals against those known by other means, and how often they hold the truth."""
 
 import numpy as np
 import pytest
+from scipy.special import ndtr, stdtrit
 
-from signal_perception.statistics import intervals
+from signal_perception.statistics.intervals import (
+    Resamples,
+    hierarchical_interval,
+    interval,
+    resamples,
+    share_interval,
+)
+from tests.statistics.simulated import (
+    DATA_SETS,
+    EQUAL,
+    NOMINAL,
+    UNEQUAL,
+    alike_hits,
+    clustered,
+    coverage,
+    groups,
+    percentile,
+    percentile_of_repeats,
+)
+
+
+def _wilson(right: float, total: float, quantile: float) -> tuple[float, float]:
+    share, square = right / total, quantile**2 / total
+    half = np.sqrt(square * (share * (1 - share) + square / 4))
+    return (share + square / 2 - half) / (1 + square), (share + square / 2 + half) / (1 + square)
 
 
 def test_same_clusters_are_resampled_alike_and_the_seed_matters():
-    groups = ["b", "a", "b", "c"]
-    first, again = (intervals.resamples(groups, seed=3) for _ in range(2))
+    names = ["b", "a", "b", "c"]
+    first, again = (resamples(names, seed=3) for _ in range(2))
     assert first.counts.shape == (2000, 3)
     assert np.array_equal(first.counts, again.counts)
     assert np.array_equal(first.cluster, [1, 0, 1, 2])
     assert (first.n_videos, first.n_clusters) == (4, 3)
     assert np.all(first.counts.sum(axis=1) == 3)
-    assert not np.array_equal(first.counts, intervals.resamples(groups, seed=4).counts)
+    assert not np.array_equal(first.counts, resamples(names, seed=4).counts)
+
+
+def test_same_seed_same_interval():
+    values = np.random.default_rng(0).standard_normal((48, 5)) ** 2
+    one, again, other = (
+        interval(values, resamples(np.arange(48) // 3, seed)) for seed in (0, 0, 1)
+    )
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
 
 
 def test_the_order_of_videos_does_not_matter():
     rng = np.random.default_rng(0)
-    groups, values = rng.integers(0, 20, 100), rng.standard_normal(100)
+    names, values = rng.integers(0, 20, 100), rng.standard_normal(100)
     shuffle = rng.permutation(100)
-    one = intervals.interval(values, intervals.resamples(groups, seed=0))
-    other = intervals.interval(values[shuffle], intervals.resamples(groups[shuffle], seed=0))
+    one = interval(values, resamples(names, seed=0))
+    other = interval(values[shuffle], resamples(names[shuffle], seed=0))
     assert one == pytest.approx(other, abs=1e-12)
+
+
+def test_a_column_has_the_same_interval_alone_and_among_many():
+    values = np.random.default_rng(0).standard_normal((40, 2, 150))
+    drawn = resamples(np.arange(40) // 2, seed=0, draws=200)
+    low, high = interval(values, drawn)
+    assert low.shape == high.shape == (2, 150)
+    alone = interval(values[:, 1, 149], drawn)
+    assert (low[1, 149], high[1, 149]) == pytest.approx(alone, abs=1e-12)
 
 
 def test_independent_videos_have_the_interval_of_the_normal_law():
     values = np.random.default_rng(0).standard_normal((400, 3)) * [1, 2, 3] + [0, 5, 10]
-    low, high = intervals.interval(values, intervals.resamples(range(400), seed=0))
+    low, high = interval(values, resamples(range(400), seed=0))
     error = values.std(axis=0) / np.sqrt(400)
     assert low == pytest.approx(values.mean(axis=0) - 1.96 * error, abs=0.03)
     assert high == pytest.approx(values.mean(axis=0) + 1.96 * error, abs=0.03)
 
 
+def test_an_interval_moves_and_grows_with_its_values():
+    values = np.random.default_rng(0).standard_exponential(60)
+    drawn = resamples(np.arange(60) // 3, seed=0)
+    low, high = interval(values, drawn)
+    assert interval(10 + 100 * values, drawn) == pytest.approx((10 + 100 * low, 10 + 100 * high))
+    # a long tail above reaches further above the mean
+    assert high - values.mean() > 1.2 * (values.mean() - low)
+
+
 def test_clusters_that_repeat_one_value_are_as_wide_as_their_number():
     """Ten copies of every value: videos alone would give an interval √10 too narrow."""
     centre = np.random.default_rng(0).standard_normal(60)
-    few = intervals.interval(centre, intervals.resamples(range(60), seed=0))
-    copied = intervals.interval(
-        np.repeat(centre, 10), intervals.resamples(np.repeat(np.arange(60), 10), seed=0)
-    )
+    few = interval(centre, resamples(range(60), seed=0))
+    copied = interval(np.repeat(centre, 10), resamples(np.repeat(np.arange(60), 10), seed=0))
     assert copied == pytest.approx(few, abs=1e-12)
-    low, high = intervals.interval(np.repeat(centre, 10), intervals.resamples(range(600), seed=0))
+    low, high = interval(np.repeat(centre, 10), resamples(range(600), seed=0))
     assert (few[1] - few[0]) / (high - low) == pytest.approx(np.sqrt(10), rel=0.1)
 
 
-def test_unequal_clusters_weigh_by_their_videos():
-    """Two clusters, of 1 and 3 videos: a resample has mean 0, 1 or, with one of each, 3/4."""
-    drawn = intervals.resamples(["a", "b", "b", "b"], seed=0)
-    values = np.array([0.0, 1, 1, 1])
-    assert intervals.interval(values, drawn, level=0.4) == pytest.approx((0.75, 0.75))
-    assert intervals.interval(values, drawn) == pytest.approx((0, 1))
+def test_few_clusters_have_students_interval():
+    values, drawn = np.array([1.0, 2, 3, 4, 2, 3]), resamples(list("aabbcc"), seed=0)
+    margin = stdtrit(2, 0.975) * np.array([1.5, 3.5, 2.5]).std(ddof=1) / np.sqrt(3)
+    assert interval(values, drawn) == pytest.approx((2.5 - margin, 2.5 + margin))
+
+
+def test_an_infinite_quantile_of_t_leaves_students_interval():
+    """One of 16 clusters is apart: it is missing from every third resample, whose t is −∞."""
+    values = np.zeros(16)
+    values[3] = 1
+    low, high = interval(values, resamples(range(16), seed=0))
+    margin = stdtrit(15, 0.975) * values.std(ddof=1) / 4
+    assert high == pytest.approx(values.mean() + margin)
+    assert -1 < low <= values.mean() - margin
+
+
+def test_too_few_draws_for_a_quantile_leave_students_interval():
+    values = np.random.default_rng(0).standard_normal(16)
+    margin = stdtrit(15, 0.975) * values.std(ddof=1) / 4
+    low, high = interval(values, resamples(range(16), seed=0, draws=30))
+    assert (low, high) == pytest.approx((values.mean() - margin, values.mean() + margin))
+
+
+def test_values_that_do_not_vary_have_an_interval_without_width():
+    values = np.tile([0.1, -3, 0], (24, 1))
+    low, high = interval(values, resamples(np.arange(24) // 3, seed=0))
+    assert low == pytest.approx([0.1, -3, 0], abs=1e-15)
+    assert np.array_equal(low, high)
+    assert np.array_equal(*interval(values, resamples(np.arange(24) // 8, seed=0)))
+
+
+def test_no_columns_have_no_intervals():
+    low, high = interval(np.zeros((16, 0)), resamples(range(16), seed=0))
+    assert low.shape == high.shape == (0,)
 
 
 def test_missing_values_stay_missing():
-    values = np.array([[1.0, np.nan], [2, np.nan], [3, np.nan]])
-    low, high = intervals.interval(values, intervals.resamples(range(3), seed=0))
-    assert np.isfinite([low[0], high[0]]).all()
-    assert np.isnan([low[1], high[1]]).all()
+    values = np.random.default_rng(0).standard_normal((16, 3))
+    drawn = resamples(range(16), seed=0)
+    low, high = interval(values, drawn)
+    values[2, 1], values[4:6, 2] = np.nan, [np.inf, -np.inf]
+    bounds = np.array(interval(values, drawn))
+    assert bounds[:, 0].tolist() == [low[0], high[0]]
+    assert np.isnan(bounds[:, 1:]).all()
+
+
+def test_one_cluster_has_no_interval():
+    drawn = resamples(["a", "a"], seed=0)
+    hits = np.array([1.0, 0])
+    assert np.isnan(interval(hits, drawn)).all()
+    assert np.isnan(share_interval(hits, drawn)).all()
+    assert np.isnan(hierarchical_interval(hits[None], drawn)).all()
+    assert np.isnan(hierarchical_interval(hits[None], drawn, bounds=(0, 1))).all()
+
+
+EFFECTS = {
+    "normal": (lambda rng, shape: rng.standard_normal(shape), 0.0),
+    "skewed": (lambda rng, shape: rng.lognormal(0, 0.5, shape), np.exp(0.125)),
+}
+
+
+@pytest.mark.parametrize("sizes", [EQUAL, UNEQUAL], ids=["equal", "unequal"])
+@pytest.mark.parametrize("effects", EFFECTS)
+def test_16_clusters_hold_the_truth_as_often_as_claimed(effects: str, sizes: np.ndarray):
+    law, truth = EFFECTS[effects]
+
+    def held(method) -> float:
+        rng = np.random.default_rng(1)
+        return coverage(
+            method, lambda: clustered(rng, law(rng, (16, DATA_SETS)), sizes), sizes, truth
+        )
+
+    assert NOMINAL < held(interval) < 0.985
+    assert held(percentile) < NOMINAL
+
+
+SHARES = [
+    (EQUAL, 0.9, 0.3),
+    (UNEQUAL, 0.9, 0.3),
+    (EQUAL, 0.97, 0.0),
+    (EQUAL, 0.97, 0.3),
+    (UNEQUAL, 0.97, 0.3),
+    (np.full(128, 1), 0.98, 0.0),
+]
+
+
+@pytest.mark.parametrize(("sizes", "share", "alike"), SHARES)
+def test_shares_near_1_hold_the_truth_as_often_as_claimed(
+    sizes: np.ndarray, share: float, alike: float
+):
+    def held(method) -> float:
+        rng = np.random.default_rng(2)
+        return coverage(method, lambda: alike_hits(rng, sizes, share, alike), sizes, share)
+
+    assert held(share_interval) > NOMINAL
+    assert held(percentile) < NOMINAL
+
+
+def test_independent_hits_have_wilsons_interval():
+    hits = np.repeat([1.0, 0], [380, 20])
+    low, high = share_interval(hits, resamples(range(400), seed=0))
+    assert (low, high) == pytest.approx(_wilson(380, 400, 1.96), abs=5e-4)
+
+
+def test_a_saturated_share_has_wilsons_interval_of_its_clusters():
+    quantile = stdtrit(15, 0.975)
+    drawn = resamples(groups(EQUAL), seed=0)
+    low, high = share_interval(np.tile([1.0, 0], (128, 1)), drawn)
+    assert (low[0], high[0]) == pytest.approx(_wilson(16, 16, quantile))
+    assert (low[1], high[1]) == pytest.approx(_wilson(0, 16, quantile), abs=1e-12)
+    # clusters of 1, 1 and 6 videos are 64 / 38 equal ones, and have fewer degrees of freedom
+    low, high = share_interval(np.ones(8), resamples(list("abcccccc"), seed=0))
+    assert high == 1
+    assert low < _wilson(64 / 38, 64 / 38, stdtrit(2, 0.975))[0]
+
+
+def test_a_share_stays_possible_and_right_and_wrong_mirror_each_other():
+    hits = (np.random.default_rng(0).random((48, 200)) < np.linspace(0, 1, 200)).astype(float)
+    drawn = resamples(np.arange(48) // 4, seed=0)
+    low, high = share_interval(hits, drawn)
+    mean = hits.mean(axis=0)
+    assert np.all((low >= 0) & (high <= 1) & (high - low > 0.05))
+    assert np.all((low <= mean + 1e-12) & (mean - 1e-12 <= high))
+    mirrored = share_interval(1 - hits, drawn)
+    assert mirrored[0] == pytest.approx(1 - high)
+    assert share_interval(hits[:, 70] > 0, drawn) == pytest.approx((low[70], high[70]))
+
+
+def test_clusters_right_by_the_same_share_do_not_make_it_certain():
+    """Every cluster has 1 of 2: nothing varies between them, yet 16 videos are not all there is."""
+    low, high = share_interval(np.tile([1.0, 0], 8), resamples(np.arange(16) // 2, seed=0))
+    assert low < 0.3
+    assert high > 0.7
+
+
+def test_a_missing_hit_leaves_its_column_without_an_interval():
+    hits = np.ones((16, 2))
+    hits[0, 0] = np.nan
+    bounds = np.array(share_interval(hits, resamples(range(16), seed=0)))
+    assert np.isnan(bounds[:, 0]).all()
+    assert np.isfinite(bounds[:, 1]).all()
 
 
 def test_one_repeat_has_the_plain_interval():
-    values = np.random.default_rng(0).random(50) < 0.7
-    drawn = intervals.resamples(np.arange(50) // 2, seed=0)
-    assert intervals.hierarchical_interval(values[None], drawn) == pytest.approx(
-        intervals.interval(values, drawn)
-    )
+    hits = np.random.default_rng(0).random(50) < 0.7
+    drawn = resamples(np.arange(50) // 2, seed=0)
+    assert hierarchical_interval(hits[None], drawn) == pytest.approx(interval(hits, drawn))
+    low, high = hierarchical_interval(100.0 * hits[None], drawn, bounds=(0, 100))
+    assert (low / 100, high / 100) == pytest.approx(share_interval(hits, drawn))
 
 
 def test_repeats_add_their_own_spread_and_do_not_average_the_videos_away():
-    rng = np.random.default_rng(0)
-    drawn = intervals.resamples(range(300), seed=0)
-    videos = rng.standard_normal(300)
-    low, high = intervals.interval(videos, drawn)
-    same = intervals.hierarchical_interval(np.tile(videos, (5, 1)), drawn)
+    drawn = resamples(range(300), seed=0)
+    videos = np.random.default_rng(0).standard_normal(300)
+    low, high = interval(videos, drawn)
     # repeats that agree tell nothing new about the videos
+    same = hierarchical_interval(np.tile(videos, (5, 1)), drawn)
     assert same == pytest.approx((low, high))
     shift = np.array([-1, -0.5, 0, 0.5, 1])
-    wide = intervals.hierarchical_interval(videos + shift[:, None], drawn)
-    expected = 1.96 * np.sqrt(videos.var() / 300 + shift.var() / 5)
-    assert (wide[1] - wide[0]) / 2 == pytest.approx(expected, rel=0.07)
+    low, high = hierarchical_interval(videos + shift[:, None], drawn)
+    of_repeats = stdtrit(4, 0.975) * shift.std(ddof=1) / np.sqrt(5)
+    assert (high - low) / 2 == pytest.approx(
+        np.hypot(1.96 * videos.std() / np.sqrt(300), of_repeats), rel=0.03
+    )
+
+
+def test_saturated_repeats_have_wilsons_interval_of_the_clusters():
+    drawn = resamples(groups(EQUAL), seed=0)
+    low, high = hierarchical_interval(np.full((3, 128), 100.0), drawn, bounds=(0, 100))
+    assert (low / 100, high / 100) == pytest.approx(_wilson(16, 16, stdtrit(15, 0.975)))
+    low, high = hierarchical_interval(np.zeros((3, 128)), drawn, bounds=(0, 100))
+    assert low == pytest.approx(0, abs=1e-9)
+    assert 20 < high < 25
+
+
+def _repeats(rng: np.random.Generator, repeat: float, cluster: float, video: float) -> np.ndarray:
+    """Normal values (3 repeats, videos of 16 clusters): their own spread and that of each kind."""
+    return (
+        repeat * rng.standard_normal((3, 1))
+        + cluster * rng.standard_normal((1, 16))[:, groups(EQUAL)]
+        + video * rng.standard_normal((1, 128))
+        + 0.5 * rng.standard_normal((3, 128))
+    )
+
+
+def _held_with_3_repeats(method, threshold: float | None, spreads: tuple) -> float:
+    """Share of intervals that hold the truth: of the values, or of hits = values > threshold."""
+    rng, drawn, held = np.random.default_rng(3), resamples(groups(EQUAL), 0, 300), []
+    truth = 0.0
+    if threshold is not None:
+        truth = 100 * ndtr(-threshold / np.sqrt(np.square(spreads).sum() + 0.25))
+    for _ in range(1000):
+        values = _repeats(rng, *spreads)
+        low, high = method(values if threshold is None else 100.0 * (values > threshold), drawn)
+        held.append(low <= truth <= high)
+    return float(np.mean(held))
+
+
+def _bounded(values: np.ndarray, drawn: Resamples) -> tuple[float, float]:
+    return hierarchical_interval(values, drawn, bounds=(0, 100))
+
+
+@pytest.mark.parametrize("spreads", [(0.4, 0.1, 0.5), (0.4, 1, 0.5)])
+def test_3_repeats_of_16_clusters_hold_the_truth_as_often_as_claimed(spreads: tuple):
+    assert _held_with_3_repeats(hierarchical_interval, None, spreads) > NOMINAL
+    assert _held_with_3_repeats(percentile_of_repeats, None, spreads) < NOMINAL
+
+
+@pytest.mark.parametrize("threshold", [-0.5, -2.5], ids=["p=0.65", "p=0.97"])
+def test_hits_of_3_repeats_hold_the_truth_as_often_as_claimed(threshold: float):
+    assert _held_with_3_repeats(_bounded, threshold, (0.5, 0.4, 1)) > NOMINAL
+    assert _held_with_3_repeats(percentile_of_repeats, threshold, (0.5, 0.4, 1)) < NOMINAL
 
 
 def test_wrong_calls_are_refused():
-    drawn = intervals.resamples(["a", "b"], seed=0, draws=10)
+    drawn = resamples(["a", "b"], seed=0, draws=10)
     with pytest.raises(ValueError, match="3 videos have values, but 2"):
-        intervals.interval(np.zeros(3), drawn)
+        interval(np.zeros(3), drawn)
     with pytest.raises(ValueError, match="between 0 and 1"):
-        intervals.interval(np.zeros(2), drawn, level=95)
+        interval(np.zeros(2), drawn, level=95)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        share_interval(np.array([0.0, 100]), drawn)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        hierarchical_interval(np.array([[0.0, 100]]), drawn, bounds=(0, 1))
     with pytest.raises(ValueError, match="no video"):
-        intervals.resamples([], seed=0)
+        resamples([], seed=0)

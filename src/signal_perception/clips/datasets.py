@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from signal_perception.clips import sampling, transforms
+from signal_perception.clips.held import HeldStore, budget
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
 from signal_perception.seeding import generator
@@ -118,8 +119,12 @@ class TestClips(Dataset):
 def train_clips(
     path: Path, input: Input, *, crop_area: tuple[float, float], flip: bool, seed: int
 ) -> TrainClips:
-    """Random clips of the videos in the clip store at `path`, one per video and epoch."""
-    return TrainClips(ClipStore(path), input, crop_area=crop_area, flip=flip, seed=seed)
+    """Random clips of the videos in the clip store at `path`, one per video and epoch.
+
+    Videos that fit in memory are decoded once, see `held.HeldStore`.
+    """
+    store = HeldStore(path, budget())
+    return TrainClips(store, input, crop_area=crop_area, flip=flip, seed=seed)
 
 
 def test_clips(path: Path, input: Input, *, seed: int, clips: int = 1, crops: int = 1) -> TestClips:

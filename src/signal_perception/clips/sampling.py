@@ -51,7 +51,7 @@ _CROPS = {
     "i3d": "videomae",
 }
 RULES = tuple(_CROPS)
-_LOOPED = ("mmaction", "swin", "i3d")
+_BEGIN_AGAIN = ("mmaction", "swin", "i3d")
 
 
 def train_indices(
@@ -61,7 +61,7 @@ def train_indices(
     if rule == "uniform":
         edges = _segment_starts(total, frames, frames + 1)
         return np.minimum(rng.integers(edges[:-1], edges[1:], endpoint=True), total - 1)
-    if rule in _LOOPED:
+    if rule in _BEGIN_AGAIN:
         start = int(rng.integers(max(total - frames * stride, 0), endpoint=True))
         return _looped([start], frames, stride, total)[0]
     if rule == "videomae":
@@ -78,7 +78,7 @@ def test_indices(
         segment = (total - 1) / frames
         offsets = np.array([int(segment / (clips + 1) * (clip + 1)) for clip in range(clips)])
         return np.minimum(_segment_starts(total, frames, frames) + offsets[:, None], total - 1)
-    if rule in _LOOPED:
+    if rule in _BEGIN_AGAIN:
         return _looped(_looped_starts(rule, total, frames, stride, clips), frames, stride, total)
     if rule == "videomae":
         return _videomae_test(total, frames, stride, clips)
@@ -90,6 +90,38 @@ def test_indices(
         step = delta // max(clips - 1, 1)
         starts = [delta // 2] if clips == 1 else [clip * step for clip in range(clips)]
     return np.stack([_spread(start, window, frames, total) for start in starts])
+
+
+def frame_seconds(rule: str, fps: float, frames: int, stride: int, total: int) -> float:
+    """Nominal time in seconds from one frame of a test clip to the next, of a video of `total`.
+
+    videomae and the rules that begin again   stride/fps
+    dense, dense_30fps                        (window − 1)/(frames − 1)/fps
+    uniform                                   a segment, (total − 1)/frames/fps
+
+    What fills up a short video does not count: neither the last frame repeated nor the video
+    begun again changes it. Where `uniform` finds fewer frames than segments, or the window of
+    dense_30fps has fewer than the clip, frames are repeated evenly and the clip is the video slowed
+    down: less than 1/fps is right then. NaN without a rate (fps ≤ 0), for a clip of one frame, and
+    where the step is nothing: `uniform` in a video of one frame, a window of one or less.
+    """
+    strided = begins_again(rule) or rule == "videomae"
+    if not fps > 0 or frames == 1:
+        return math.nan
+    if rule == "uniform":
+        step = (total - 1) / frames
+    elif strided:
+        step = stride
+    else:
+        step = (_window(rule, fps, frames, stride) - 1) / (frames - 1)
+    return step / fps if step > 0 else math.nan
+
+
+def begins_again(rule: str) -> bool:
+    """Whether a rule takes frames one stride apart, and a short video again from its start."""
+    if rule not in _CROPS:
+        raise _unknown(rule)
+    return rule in _BEGIN_AGAIN
 
 
 def test_size(rule: str, height: int, width: int, short: int) -> tuple[int, int]:

@@ -1,45 +1,59 @@
-"""The test set scored in independent units: some videos as they are and under every control."""
+"""The test set scored in blocks: some videos as they are and under every control."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from signal_perception.clips.datasets import test_clips
 from signal_perception.clips.store import ClipStore
 from signal_perception.evaluate.settings import Settings
-from signal_perception.inference.ahead import read_ahead
+from signal_perception.inference.blocks import Videos, blocks, inputs
+from signal_perception.inference.passes import LOGITS, Pass
+from signal_perception.inference.rows import Rows
 from signal_perception.inference.scorer import Scorer, fuse
-from signal_perception.inference.shards import Videos, inputs, shards
-from signal_perception.pipeline.units import Unit
-
-_VIDEOS_PER_UNIT = 32
+from signal_perception.pipeline.units import Unit, Write
 
 
 def units(clips: Path, folder: Path) -> list[Unit[Videos]]:
     """All videos, in order."""
-    every = shards(len(ClipStore(clips)), _VIDEOS_PER_UNIT)
+    every = blocks(len(ClipStore(clips)))
     return [Unit(videos, folder / f"{videos.start:06d}.npz") for videos in every]
 
 
-def score(settings: Settings, clips: Path, scorer: Scorer, videos: Videos, path: Path) -> None:
-    """Score the videos of one unit; its file holds, by input, float32 (videos, classes)."""
-    views, names = settings.views, inputs(settings.views.controls)
+def score(
+    settings: Settings,
+    clips: Path,
+    scorer: Scorer,
+    videos: Sequence[Videos],
+    done: Callable[[Videos, Write], None],
+) -> None:
+    """Score blocks of videos; the file of each holds, by input, float32 (videos, classes)."""
+    names = inputs(settings.views.controls)
     shown = test_clips(
         clips,
         settings.model.input,
         seed=settings.seed,
-        clips=views.clips,
-        crops=views.crops,
+        clips=settings.views.clips,
+        crops=settings.views.crops,
     )
-    scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    read = partial(shown.inputs, names=names)
-    for video in read_ahead(read, range(videos.start, videos.stop)):
-        for name, found in video.items():
-            scores[name].append(fuse(scorer.logits(found)[None], settings.model.input.fusion))
+    logits, views = Rows([LOGITS], _as_they_are), settings.views.clips * settings.views.crops
+
+    def finish(block: Videos) -> None:
+        found = logits.take(block, len(names), views)
+        scores = fuse(found.reshape(-1, views, found.shape[-1]), settings.model.input.fusion)
+        parts = scores.astype(np.float32).reshape(len(names), -1, found.shape[-1])
+        done(block, partial(_save, dict(zip(names, parts, strict=True))))
+
+    Pass(scorer, shown, names).run(videos, [], [logits], finish)
+
+
+def _as_they_are(_name: str, values: torch.Tensor) -> torch.Tensor:
+    return values
+
+
+def _save(scores: dict[str, np.ndarray], path: Path) -> None:
     with path.open("wb") as file:
-        np.savez(
-            file,
-            allow_pickle=False,
-            **{name: np.concatenate(parts).astype(np.float32) for name, parts in scores.items()},
-        )
+        np.savez(file, allow_pickle=False, **scores)

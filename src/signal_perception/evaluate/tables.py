@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from signal_perception.clips.store import ClipStore
+from signal_perception.evaluate import frames
 from signal_perception.evaluate.settings import Settings
-from signal_perception.inference.shards import Videos, inputs
+from signal_perception.inference.blocks import Videos, inputs
 from signal_perception.models.core.checkpoints import weights_hash
 from signal_perception.pipeline.units import Unit
 from signal_perception.statistics.accuracy import accuracy, rank
@@ -19,17 +20,16 @@ from signal_perception.vocabulary import CLIP
 _DRAWS = 2000
 
 
-def predictions(
-    clips: Path, controls: Sequence[str], units: Sequence[Unit[Videos]]
-) -> pd.DataFrame:
+def predictions(clips: Path, settings: Settings, units: Sequence[Unit[Videos]]) -> pd.DataFrame:
     """One row per control and video: true and predicted class, rank of the true class, all scores.
 
-    Rank 0 is best.
+    Rank 0 is best. And which frames its clips are made of, see `frames.frames`.
     """
     store = ClipStore(clips)
+    shown = frames.frames(store, settings.model.input, settings.views.clips)
     parts = []
     results = [np.load(unit.result) for unit in units]
-    for control in inputs(controls):
+    for control in inputs(settings.views.controls):
         scores = np.concatenate([result[control] for result in results])
         parts.append(
             pd.DataFrame(
@@ -40,6 +40,7 @@ def predictions(
                     "label": [store.classes[label] for label in store.labels],
                     "predicted": [store.classes[best] for best in scores.argmax(axis=1)],
                     "rank": rank(scores, store.labels),
+                    **shown,
                     "scores": list(scores),
                 }
             )
@@ -77,6 +78,12 @@ def metrics(
         "dropped": dropped,
         "n_clusters": draws.n_clusters,
         "views": settings.views.clips * settings.views.crops,
+        "sampling": frames.summary(first, settings.model.input, settings.views.clips),
     }
-    controls = {str(name): row for name, row in rows.items() if name != CLIP}
-    return json.dumps({**rows[CLIP], **facts, "controls": controls}, indent=2) + "\n"
+    controls = {str(name): _numbers(row) for name, row in rows.items() if name != CLIP}
+    return json.dumps({**_numbers(rows[CLIP]), **facts, "controls": controls}, indent=2) + "\n"
+
+
+def _numbers(row: dict) -> dict:
+    """A row as JSON has it, which knows no NaN: an interval of a single cluster is null."""
+    return {key: None if value != value else value for key, value in row.items()}

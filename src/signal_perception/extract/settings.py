@@ -14,12 +14,17 @@ from signal_perception.vocabulary import Control, Side, TapKind
 class Extract(Section):
     """What is kept of a model's activations."""
 
+    keep: Literal["activations", "means", "both"]
+    per_class: Count | None
     clips: Count
+    dtype: Literal["float16", "float32"]
+    pool: Literal["none", "space"]
     kinds: Annotated[tuple[TapKind, ...], Field(strict=False)]
+    taps: Annotated[tuple[str, ...], Field(strict=False)]
     sides: Annotated[tuple[Side, ...], Field(strict=False, min_length=1)]
     controls: Annotated[tuple[Control, ...], Field(strict=False)]
-    dtype: Literal["float16", "float32"]
-    shard: Count
+    epsilon: Literal["relative", "absolute"]
+    calibration_videos: Count
 
 
 class Model(Section):

@@ -1,29 +1,54 @@
-"""The activation store of one data set and model: a zarr group per input, an array per tap.
+"""The activation store of one data set, model and set of weights.
 
-Inputs are the clip and its controls. Arrays have the dimensions (video, time, height, width,
-channel); a chunk is one video, a shard is one unit of work, so each unit writes complete files of
-its own and any order of work gives the same bytes. Attributes say what a tap is, and whose weights
-it was taken from.
+    <store>                    attributes: `StoreFacts`
+      means/<tap>              the sums that spectra need, of all videos:
+        temporal, spatial, spatiotemporal   float64 (input, video, mean, bin); mean = ln_amplitude,
+                                            amplitude, power (`fourier.sums`)
+        dead                   float64 (input, video)
+      activations/<tap>        activations of chosen videos:
+        activation             float16 or float32 (input, video, time, height, width, channel)
+
+One of the two may be missing. Every tap is a group with coordinates of its own, so that xarray
+opens one tap (`xr.open_zarr(store, group="activations/07.mlp")`) or all of them
+(`xr.open_datatree(store)`). Its attributes are `TapFacts`. Metadata are consolidated at the root. A
+row of `video` is a clip; an id is repeated where there are several clips of a video.
+
+Activations are not compressed: zstd would save 5 % of them at a thirtieth of the speed. So all
+chunks have one size, and any clip can be written at its place in a shard at any time
+(`extract.shards`): memory holds a batch, whatever the size of a shard.
 """
 
+import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec
+from zarr.errors import ZarrUserWarning
 
-# The array of the model's input itself, which stands beside those of the taps.
+from signal_perception.extract import shards
+from signal_perception.fourier import definitions
+
+# The tap that stands for the model's input itself.
 INPUT = "input"
-DIMENSIONS = ("video", "time", "height", "width", "channel")
+DIMENSIONS = ("input", "video", "time", "height", "width", "channel")
+MEANS = ("ln_amplitude", "amplitude", "power")
+# transform → the dimension of its bins
+BINS = {"temporal": "bin", "spatial": "spatial_bin", "spatiotemporal": "diagonal_bin"}
 
 
 @dataclass(frozen=True)
 class TapFacts:
-    """What an array holds.
+    """What is known of a tap.
 
     tap: its name. kind. block: −1 before the first. side: of the addition. frames_per_token: frames
-    of the clip that one token stands for. order: of execution.
+    of the clip that one token stands for. order: of execution. shape: (t h w c) of an activation.
+    epsilon_…: of the logarithms of each transform. dtype: of activations on disk.
     """
 
     tap: str
@@ -32,63 +57,143 @@ class TapFacts:
     side: str
     frames_per_token: float
     order: int
+    shape: tuple[int, int, int, int]
+    epsilon_temporal: float
+    epsilon_spatial: float
+    epsilon_spatiotemporal: float
+    dtype: str
+
+    @property
+    def bins(self) -> tuple[int, int, int]:
+        """Number of bins of each transform, as in `BINS`."""
+        t, h, w, _ = self.shape
+        temporal, spatial, spatiotemporal = (definitions.bins(name, t, h, w) for name in BINS)
+        return temporal, spatial, spatiotemporal
+
+
+@dataclass(frozen=True)
+class Part:
+    """The videos of one part of a store, in order: ids, groups and class names; clips of each."""
+
+    ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    labels: tuple[str, ...]
+    clips: int
 
 
 @dataclass(frozen=True)
 class StoreFacts:
     """Whose activations a store holds.
 
-    ids, groups: of the videos, in order; clip n of video v is row v·clips + n. seconds_per_frame:
-    median time between two frames of a clip. weights_sha256: of the model's weights.
+    inputs: names, the clip first. seconds_per_frame: median over videos of the nominal time between
+    two distinct frames of a clip. weights_sha256: of the model's weights. pool: over what stored
+    activations are averaged. means, activations: the videos of each part, None where there is none.
     """
 
-    ids: list[str]
-    groups: list[str]
-    clips: int
+    inputs: tuple[str, ...]
     seconds_per_frame: float
     weights_sha256: str
+    pool: str
+    means: Part | None
+    activations: Part | None
 
 
-def create(
-    path: Path,
-    inputs: Sequence[str],
-    taps: Sequence[tuple[TapFacts, tuple[int, ...]]],
-    *,
-    shard: int,
-    dtype: str,
-    facts: StoreFacts,
-) -> None:
-    """Make an empty store.
-
-    taps: for each tap its facts and the shape (t h w c) of one clip's activation. shard: videos.
-    """
+def create(path: Path, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
+    """Make a store whose activations are empty and whose means are still missing."""
     root = zarr.create_group(path, zarr_format=3, attributes=asdict(facts))
-    rows = len(facts.ids) * facts.clips
-    for name in inputs:
-        group = root.create_group(name)
-        for tap, shape in taps:
-            group.create_array(
-                tap.tap,
-                shape=(rows, *shape),
-                chunks=(1, *shape),
-                shards=(shard, *shape),
-                dtype=dtype,
+    part = facts.activations
+    if part is None:
+        return
+    rows = len(part.ids) * part.clips
+    with _Coordinates(path / "activations", facts.inputs, part) as coordinates:
+        for tap in taps:
+            t, h, w, c = _stored_shape(tap, facts.pool)
+            group = root.create_group(f"activations/{tap.tap}", attributes=asdict(tap))
+            array = group.create_array(
+                "activation",
+                shape=(len(facts.inputs), rows, t, h, w, c),
+                chunks=(1, 1, t, h, w, c),
+                shards=(1, shards.rows(rows, t * h * w * c, tap.dtype), t, h, w, c),
+                dtype=tap.dtype,
+                compressors=[Crc32cCodec()],
+                chunk_key_encoding=shards.KEYS,
                 dimension_names=DIMENSIONS,
-                attributes=asdict(tap),
+                attributes={"coordinates": "label seconds"},
             )
+            seconds = facts.seconds_per_frame * tap.frames_per_token
+            _coordinate(group, "seconds", "time", seconds * np.arange(t))
+            coordinates.copy(path / "activations" / tap.tap)
+            shards.prepare(path / "activations" / tap.tap / "activation", array)
 
 
-def write(path: Path, name: str, start: int, activations: Mapping[str, np.ndarray]) -> None:
-    """Write one shard of every tap: clips start … start+n−1 of input `name`.
+def write_means(
+    path: Path, facts: StoreFacts, tap: TapFacts, means: Mapping[str, NDArray[np.float64]]
+) -> None:
+    """Write the means of one tap: transform → (inputs, rows, 3, bins), and `dead`."""
+    assert facts.means is not None
+    folder = path / "means" / tap.tap
+    # what a killed run left of it
+    shutil.rmtree(folder, ignore_errors=True)
+    group = zarr.open_group(path, mode="r+").create_group(
+        f"means/{tap.tap}", attributes=asdict(tap)
+    )
+    for transform, dimension in BINS.items():
+        found = means[transform]
+        array = group.create_array(
+            transform,
+            shape=found.shape,
+            chunks=found.shape,
+            dtype="float64",
+            chunk_key_encoding=shards.KEYS,
+            dimension_names=("input", "video", "mean", dimension),
+            attributes={"coordinates": "label hertz" if transform == "temporal" else "label"},
+        )
+        array[...] = found
+    dead = means["dead"]
+    array = group.create_array(
+        "dead",
+        shape=dead.shape,
+        chunks=dead.shape,
+        dtype="float64",
+        chunk_key_encoding=shards.KEYS,
+        dimension_names=("input", "video"),
+        attributes={"coordinates": "label"},
+    )
+    array[...] = dead
+    tokens, bins = tap.shape[0], means["temporal"].shape[-1]
+    seconds = facts.seconds_per_frame * tap.frames_per_token * tokens
+    _coordinate(group, "bin", "bin", np.arange(bins))
+    _coordinate(group, "hertz", "bin", np.arange(bins) / seconds)
 
-    Values are in the store's number type.
-    """
-    group = zarr.open_group(path, mode="r+")[name]
-    assert isinstance(group, zarr.Group)
-    for tap, values in activations.items():
-        array = group[tap]
-        assert isinstance(array, zarr.Array)
-        array[start : start + len(values)] = values
+
+def finish(path: Path, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
+    """Complete a store whose values are written: coordinates of means, consolidated metadata."""
+    if facts.means is not None:
+        with _Coordinates(path / "means", facts.inputs, facts.means) as coordinates:
+            for tap in taps:
+                coordinates.copy(path / "means" / tap.tap)
+    with warnings.catch_warnings():
+        # zarr says that its format 3 does not promise consolidated metadata yet; readers know them
+        warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
+        zarr.consolidate_metadata(path)
+
+
+def activation_bytes(facts: StoreFacts, taps: Sequence[TapFacts]) -> int:
+    """Bytes that the activations of a store take on disk."""
+    if facts.activations is None:
+        return 0
+    rows = len(facts.activations.ids) * facts.activations.clips * len(facts.inputs)
+    return rows * sum(
+        shards.record(int(np.prod(_stored_shape(tap, facts.pool))), tap.dtype) for tap in taps
+    )
+
+
+def means_bytes(facts: StoreFacts, taps: Sequence[TapFacts]) -> int:
+    """Bytes that the means of a store take at most, before compression."""
+    if facts.means is None:
+        return 0
+    rows = len(facts.means.ids) * facts.means.clips * len(facts.inputs)
+    return rows * sum(8 * (3 * sum(tap.bins) + 1) for tap in taps)
 
 
 class ActivationStore:
@@ -96,22 +201,86 @@ class ActivationStore:
 
     def __init__(self, path: Path):
         self._root = zarr.open_group(path, mode="r")
-        self.facts = StoreFacts(**self._root.attrs)  # type: ignore[arg-type]
-
-    @property
-    def inputs(self) -> list[str]:
-        """Names of the inputs, sorted."""
-        return sorted(self._root.group_keys())
+        attributes: dict[str, Any] = self._root.attrs.asdict()
+        self.means_part = _part(attributes.pop("means"))
+        self.activations_part = _part(attributes.pop("activations"))
+        inputs = tuple(attributes.pop("inputs"))
+        self.facts = StoreFacts(
+            inputs=inputs,
+            means=self.means_part,
+            activations=self.activations_part,
+            **attributes,
+        )
+        self.inputs = inputs
 
     def taps(self) -> list[TapFacts]:
-        """All taps in execution order; every input has the same."""
-        group = self._root[self.inputs[0]]
-        assert isinstance(group, zarr.Group)
-        facts = [TapFacts(**array.attrs) for _, array in group.arrays()]  # type: ignore[arg-type]
+        """All taps in execution order."""
+        tree = self._root["means" if self.means_part is not None else "activations"]
+        assert isinstance(tree, zarr.Group)
+        facts = [_tap_facts(group.attrs.asdict()) for _, group in tree.groups()]
         return sorted(facts, key=lambda tap: tap.order)
 
-    def array(self, name: str, tap: str) -> zarr.Array:
-        """Activations of one tap for one input: (video time height width channel)."""
-        array = self._root[f"{name}/{tap}"]
+    def means(self, tap: str) -> dict[str, NDArray[np.float64]]:
+        """The means of a tap: transform → (inputs, rows, 3, bins), and `dead` (inputs, rows)."""
+        return {name: self._array(f"means/{tap}/{name}")[...] for name in (*BINS, "dead")}  # type: ignore[misc]
+
+    def activation(self, tap: str) -> zarr.Array:
+        """Activations of one tap: (input video time height width channel)."""
+        return self._array(f"activations/{tap}/activation")
+
+    def _array(self, name: str) -> zarr.Array:
+        array = self._root[name]
         assert isinstance(array, zarr.Array)
         return array
+
+
+class _Coordinates:
+    """The coordinates that all taps of a tree have, made once and copied. A context manager."""
+
+    def __init__(self, tree: Path, inputs: Sequence[str], part: Part):
+        self._folder = tree.with_name(f".coordinates-{tree.name}")
+        self._inputs, self._part = inputs, part
+
+    def __enter__(self) -> "_Coordinates":
+        shutil.rmtree(self._folder, ignore_errors=True)
+        group = zarr.create_group(self._folder, zarr_format=3)
+        part = self._part
+        _coordinate(group, "input", "input", _texts(self._inputs))
+        _coordinate(group, "video", "video", _texts(np.repeat(part.ids, part.clips)))
+        _coordinate(group, "label", "video", _texts(np.repeat(part.labels, part.clips)))
+        _coordinate(group, "mean", "mean", _texts(MEANS))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder)
+
+    def copy(self, tap: Path) -> None:
+        names = ["input", "video", "label", *(["mean"] if tap.parent.name == "means" else [])]
+        for name in names:
+            shutil.copytree(self._folder / name, tap / name, dirs_exist_ok=True)
+
+
+def _texts(values: Sequence[str] | NDArray) -> NDArray:
+    return np.array([str(value) for value in values], np.dtypes.StringDType())
+
+
+def _coordinate(group: zarr.Group, name: str, dimension: str, values: NDArray) -> None:
+    group.create_array(
+        name, data=values, chunk_key_encoding=shards.KEYS, dimension_names=(dimension,)
+    )
+
+
+def _stored_shape(tap: TapFacts, pool: str) -> tuple[int, int, int, int]:
+    t, h, w, c = tap.shape
+    return (t, 1, 1, c) if pool == "space" else (t, h, w, c)
+
+
+def _part(attributes: dict | None) -> Part | None:
+    if attributes is None:
+        return None
+    clips = attributes.pop("clips")
+    return Part(clips=clips, **{name: tuple(values) for name, values in attributes.items()})
+
+
+def _tap_facts(attributes: dict) -> TapFacts:
+    return TapFacts(**{**attributes, "shape": tuple(attributes["shape"])})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from torch import nn
 
 from signal_perception.clips.datasets import loader, train_clips
 from signal_perception.finetune.settings import Settings
@@ -18,12 +19,25 @@ from signal_perception.pipeline.units import write_atomically
 
 
 def finetune(
-    settings: Settings, dataset: str, model: str, clips: Path, checkpoint: Path, weights: Path
+    settings: Settings,
+    dataset: str,
+    model: str,
+    *,
+    clips: Path,
+    checkpoint: Path,
+    start: Path,
+    weights: Path,
 ) -> pd.DataFrame:
     """Train a model on the clips of a store, write its weights, and answer with its curve.
 
-    checkpoint: where the state after each epoch is kept, for a run that is killed. The curve has a
-    row per epoch, see `trainer.Epoch`.
+    The curve has a row per epoch, see `trainer.Epoch`.
+
+    Parameters
+    ----------
+    clips: the clip store.
+    checkpoint: where the state after each epoch is kept, for a run that is killed.
+    start: where the weights before the first step go, see `networks.fresh`.
+    weights: where those after the last one go.
     """
     entry, recipe = settings.model, settings.model.recipe
     shown = train_clips(
@@ -35,7 +49,17 @@ def finetune(
     )
     classes = len(shown.store.classes)
     batches = loader(shown, recipe.batch, workers.count() - 1)
-    trainer = _trainer(settings, dataset, model, classes, len(batches))
+    network = networks.fresh(
+        model,
+        entry.network,
+        classes=classes,
+        pretrained=entry.pretrained,
+        seed=settings.seed,
+        dataset=dataset,
+        threads=settings.cpu_threads,
+    )
+    checkpoints.save(network, start)
+    trainer = _trainer(settings, network, f"{dataset}/{model}", classes, len(batches))
     rows: list[dict] = []
     if checkpoint.is_file():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -53,18 +77,9 @@ def finetune(
     return pd.DataFrame(rows)
 
 
-def _trainer(settings: Settings, dataset: str, model: str, classes: int, steps: int) -> Trainer:
-    """A trainer before its first epoch of `steps` steps."""
+def _trainer(settings: Settings, network: nn.Module, run: str, classes: int, steps: int) -> Trainer:
+    """A trainer of a fresh network before its first epoch of `steps` steps."""
     entry = settings.model
-    network = networks.fresh(
-        model,
-        entry.network,
-        classes=classes,
-        pretrained=entry.pretrained,
-        seed=settings.seed,
-        dataset=dataset,
-        threads=settings.cpu_threads,
-    )
     return Trainer(
         network,
         entry.recipe,
@@ -74,7 +89,7 @@ def _trainer(settings: Settings, dataset: str, model: str, classes: int, steps: 
         steps=steps,
         precision=settings.finetune.precision,
         seed=settings.seed,
-        run=f"{dataset}/{model}",
+        run=run,
     )
 
 

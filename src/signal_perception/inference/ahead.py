@@ -14,20 +14,30 @@ Result = TypeVar("Result")
 
 
 def read_ahead(
-    read: Callable[[Argument], Result], arguments: Iterable[Argument], ahead: int = 2
+    read: Callable[[Argument], Result],
+    arguments: Iterable[Argument],
+    *,
+    threads: int = 1,
+    ahead: int = 2,
 ) -> Iterator[Result]:
     """`read` of each argument in turn; the next `ahead` are read while one is used.
 
     An error of `read` is raised where its result would have come.
+
+    threads: how many are read at once.
     """
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="read") as pool:
-        for argument in arguments:
-            waiting.append(pool.submit(read, argument))
-            if len(waiting) > ahead:
+    with ThreadPoolExecutor(threads, thread_name_prefix="read") as pool:
+        try:
+            for argument in arguments:
+                waiting.append(pool.submit(read, argument))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 class WriteBehind:

@@ -1,6 +1,6 @@
-"""The device, its batch and its arithmetic.
+"""The device and its arithmetic.
 
-Device and batch are settings of the machine, taken from the environment.
+The device is a setting of the machine, taken from the environment.
 """
 
 import os
@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from signal_perception.pipeline import workers
 from signal_perception.pipeline.errors import UserError
 
 
@@ -42,14 +43,9 @@ def fix_arithmetic(threads: int | None) -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def clips_at_once() -> int:
-    """SIGNAL_PERCEPTION_BATCH: clips per forward pass where no gradient is needed (default 16)."""
-    text = os.environ.get("SIGNAL_PERCEPTION_BATCH", "16")
-    if not text.isdigit() or int(text) < 1:
-        raise UserError(
-            f"SIGNAL_PERCEPTION_BATCH is {text!r}; it must be a whole number of clips, 1 or more."
-        )
-    return int(text)
+def threads_to_read() -> int:
+    """Threads that read clips while a model runs; see `workers.count`."""
+    return workers.count()
 
 
 def arithmetic(precision: str, where: torch.device) -> AbstractContextManager:
@@ -57,3 +53,9 @@ def arithmetic(precision: str, where: torch.device) -> AbstractContextManager:
     if precision == "bfloat16":
         return torch.autocast(where.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def to_host(values: torch.Tensor) -> torch.Tensor:
+    """A copy in the CPU's memory; from a GPU it is complete once the GPU has done its work."""
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=values.is_cuda)
+    return host.copy_(values, non_blocking=True)

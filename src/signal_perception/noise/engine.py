@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from signal_perception.clips.datasets import TestClips
-from signal_perception.inference.device import clips_at_once
 from signal_perception.inference.scorer import Scorer, fuse
 from signal_perception.models.core import registry
 from signal_perception.noise.definitions import Cell
@@ -74,7 +73,8 @@ class Engine:
     def _scores(self) -> np.ndarray:
         """Scores of all videos, float16 (videos, classes), with the weights as they stand."""
         parts = []
-        step = clips_at_once()
+        # of whole batches, since a CPU fills a batch up
+        step = self._scorer.batch.size
         for start in range(0, len(self._clips), step):
             # n v t h w c
             clips = torch.from_numpy(np.array(self._clips[start : start + step]))

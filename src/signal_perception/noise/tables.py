@@ -93,7 +93,7 @@ class Outcomes:
         row: dict[str, object] = {"repeats": len(self._ranks[cell])}
         for k in (1, 5):
             hits = self.hits(cell, k)
-            low, high = hierarchical_interval(hits, self._resamples)
+            low, high = hierarchical_interval(hits, self._resamples, bounds=(0, 100))
             per_repeat = hits.mean(axis=1)
             row |= {
                 f"top{k}_mean": per_repeat.mean(),

@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import psutil
 
+from signal_perception.pipeline import workers
 from signal_perception.pipeline.errors import UserError
 
 # Memory that a stage of the default study stays below, bytes.
@@ -36,7 +37,7 @@ def repro(stages: Sequence[str], upstream: Mapping[str, set[str]], lanes: int, g
             ready = [stage for stage in waiting if not upstream[stage] & busy]
             for stage in ready[: len(free)]:
                 lane = free.pop(0)
-                running[pool.submit(_repro_one, stage, lane, gpus)] = (stage, lane)
+                running[pool.submit(_repro_one, stage, lane, lanes, gpus)] = (stage, lane)
                 waiting.remove(stage)
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
@@ -75,18 +76,11 @@ def fitting(threads: int | None, gpus: int) -> int:
     """
     if gpus or threads is None:
         return max(1, gpus)
-    return max(1, min(_cores() // threads, psutil.virtual_memory().available // _MEMORY))
+    return max(1, min(workers.cores() // threads, psutil.virtual_memory().available // _MEMORY))
 
 
-def _cores() -> int:
-    """Cores that this process may use, where the system says so."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _repro_one(name: str, lane: int, gpus: int) -> int:
-    environment = dict(os.environ)
+def _repro_one(name: str, lane: int, lanes: int, gpus: int) -> int:
+    environment = dict(os.environ) | {workers.LANES: str(lanes)}
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = str(lane % gpus)
     command = [*_DVC, "--wait-for-lock", "repro", "--single-item", name]

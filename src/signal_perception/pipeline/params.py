@@ -29,6 +29,9 @@ from signal_perception.pipeline.errors import UserError
 PARAMS = Path("params.yaml")
 MODELS = Path("params/models")
 
+# After the name of a data set: the weights from which fine-tuning on it begins.
+START = "-start"
+
 # Folders of reports/ that are no study's own.
 _FOLDERS_OF_REPORTS = ("curves", "decode", "metrics", "tables")
 
@@ -50,11 +53,15 @@ Checked = TypeVar("Checked", bound=Section)
 
 
 class Study(Section):
-    """Which data sets and models a study has, at which size, and under which name it reports."""
+    """Which data sets and models a study has, at which size, and under which name it reports.
+
+    weights: whose are listened to: data sets, or a data set and `START`.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     datasets: Names
     models: Names
+    weights: Names
     size: str
 
     @model_validator(mode="after")
@@ -177,6 +184,18 @@ def _refuse_what_does_not_exist(params: Params) -> None:
                 )
         if len(set(asked)) < len(asked):
             raise UserError(f"{PARAMS}: {key} names the same entry twice: {_names(asked)}.")
+    missing = [name for name in study.datasets if name not in study.weights]
+    if missing:
+        raise UserError(
+            f"{PARAMS}: study.weights leaves out {_names(missing)} of study.datasets; add the "
+            "data set: spectra of other weights are compared with those of its own."
+        )
+    for index, name in enumerate(study.weights):
+        if name.removesuffix(START) not in params.datasets:
+            raise UserError(
+                f"{PARAMS}: study.weights[{index}] is {name!r}; give a data set that {PARAMS} "
+                f"describes ({_names(params.datasets)}), or <data set>{START}."
+            )
     for name in study.models:
         if study.size not in models[name]:
             raise UserError(

@@ -16,6 +16,8 @@ from signal_perception.pipeline import workers
 from signal_perception.pipeline.errors import UserError
 
 Item = TypeVar("Item")
+Prepared = TypeVar("Prepared")
+Write = Callable[[Path], object]
 
 # What an operating system says of a disk that takes no more.
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -67,6 +69,49 @@ def finish(
         prepare=prepare,
         isolate=isolate,
     )
+
+
+def stream(
+    units: Sequence[Unit[Item]],
+    work: Callable[[Prepared, Sequence[Item], Callable[[Item, Write], None]], object],
+    *,
+    label: str,
+    noun: str,
+    prepare: Callable[[], Prepared],
+) -> None:
+    """Do every unit that is left in one go, for work that does not stop between two of them.
+
+    Parameters
+    ----------
+    work: `work(prepared, items, done)` calls `done(item, write)` when an item is finished, in any
+        thread; `write(path)` makes its result. On a cluster each item is a call of its own.
+    label, noun, prepare: see `finish`.
+    """
+    left = [unit for unit in units if not unit.finished]
+    workers.run(
+        left,
+        partial(_stream, work),
+        label=label,
+        noun=noun,
+        done=len(units) - len(left),
+        prepare=prepare,
+        together=True,
+    )
+
+
+def _stream(
+    work: Callable[..., object],
+    prepared: object,
+    units: Sequence[Unit[Item]],
+    advance: Callable[[], object],
+) -> None:
+    results = {unit.item: unit.result for unit in units}
+
+    def done(item: Item, write: Write) -> None:
+        write_atomically(results[item], write)
+        advance()
+
+    work(prepared, list(results), done)
 
 
 def _do(work: Callable[..., object], *prepared_and_unit: object) -> None:

@@ -2,7 +2,8 @@
 
 Where they run is no parameter: it comes from the environment and never changes a result.
 `DASK_SCHEDULER_ADDRESS` names a running scheduler whose workers see the same files; otherwise
-`SIGNAL_PERCEPTION_WORKERS` local processes are used (default: one, this one).
+`SIGNAL_PERCEPTION_WORKERS` local processes are used (default: one for each core at hand, shared
+among the lanes that run stages side by side).
 """
 
 import os
@@ -23,6 +24,9 @@ from signal_perception.pipeline.progress import Progress
 
 Unit = TypeVar("Unit")
 
+# Tells a stage how many stages run at a time.
+LANES = "SIGNAL_PERCEPTION_LANES"
+
 # How a process ends by a fault of its own.
 _FAULTS = {
     -number
@@ -40,6 +44,7 @@ def run(
     done: int = 0,
     prepare: Callable[[], object] | None = None,
     isolate: bool = False,
+    together: bool = False,
 ) -> list[Unit]:
     """Call `work` once with each of `units`; the first error ends the run and is raised here.
 
@@ -52,6 +57,8 @@ def run(
         is the first argument of `work`. Such units stay in this process unless there is a cluster.
     isolate: keep the units out of this process, for work that may bring it down (libraries that
         crash at damaged files).
+    together: `work(prepared, units, advance)` does many units in one call, and calls `advance()`
+        after each.
 
     Returns
     -------
@@ -64,12 +71,16 @@ def run(
     with Progress(total, label, noun, done=done) as progress:
         if address and units:
             if prepare:
+                work = partial(_alone, work) if together else work
                 work = partial(_prepared, uuid.uuid4().hex, prepare, work)
             return _on_dask(address, units, work, progress, isolate)
         if processes > 1 or (units and isolate):
             return _in_processes(processes, units, work, progress, isolate)
         if units and prepare:
             work = partial(work, prepare())
+        if units and together:
+            work(units, progress.advance)
+            return []
         for each in units:
             work(each)
             progress.advance()
@@ -77,14 +88,26 @@ def run(
 
 
 def count() -> int:
-    """Number of local processes asked for by SIGNAL_PERCEPTION_WORKERS; UserError where wrong."""
-    text = os.environ.get("SIGNAL_PERCEPTION_WORKERS", "1")
+    """Local processes, and threads that read for a model: SIGNAL_PERCEPTION_WORKERS.
+
+    Without it, the cores at hand divided by the lanes. UserError where it is wrong.
+    """
+    text = os.environ.get("SIGNAL_PERCEPTION_WORKERS")
+    if text is None:
+        return max(1, cores() // int(os.environ.get(LANES, "1")))
     if not text.isdigit() or int(text) < 1:
         raise UserError(
             f"SIGNAL_PERCEPTION_WORKERS is {text!r}; it must be a whole number of processes, 1 or "
             "more."
         )
     return int(text)
+
+
+def cores() -> int:
+    """Cores that this process may use, where the system says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _in_processes(
@@ -158,6 +181,11 @@ def _on_dask(
             else:
                 progress.advance()
     return [units[number] for number in sorted(died)]
+
+
+def _alone(work: Callable[..., object], prepared: object, unit: object) -> None:
+    """A unit by itself, of work that does many in one call."""
+    work(prepared, [unit], lambda: None)
 
 
 def _prepared(

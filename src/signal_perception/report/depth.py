@@ -1,12 +1,16 @@
-"""A model's taps in the order of its depth: which ones a panel of Figure 1 draws, and where."""
+"""A model's taps in the order of its depth: which ones a panel draws, where, and with what number.
 
-from collections.abc import Sequence
+Two tables of the stage spectra are read here: one row per tap (`profile`), one per bin (`spectra`).
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from signal_perception.spectra import definitions
+from signal_perception.fourier import definitions
 from signal_perception.vocabulary import CLIP
 
 ROLES = {
@@ -15,7 +19,8 @@ ROLES = {
     "mlp": "MLP",
     "conv": "Conv",
 }
-PANELS = {"a": ("MSA", "MLP", "Conv"), "b": ("MSA", "Conv"), "c": ("MLP", "Conv")}
+KINDS = ("MSA", "MLP", "Conv")
+PANELS = {"a": KINDS, "b": ("MSA", "Conv"), "c": ("MLP", "Conv")}
 TITLES = {
     "a": "(a) MSA and MLP blocks, Conv blocks",
     "b": "(b) MSA and Conv blocks",
@@ -23,51 +28,42 @@ TITLES = {
 }
 # The name that the tables give to the model's input, which stands beside the taps.
 INPUT = "input"
+STATIC = "static"
+# What the tables call the paired difference between the clip and its static control.
+DIFFERENCE = f"{CLIP}-{STATIC}"
+# Of one length along the depth: lines along it break where one of these changes.
+SIZES = {
+    "temporal": ("tokens",),
+    "spatial": ("height", "width"),
+    "spatiotemporal": ("tokens", "height", "width"),
+}
+
+Tables = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Summary:
-    """One model's spectra in a row: means over the taps of panel (a), and what to know of them.
+class Reading:
+    """How one number is read off a spectrum.
 
-    side: that is drawn. taps, missing: number of taps, and of those without a value. tokens, omega,
-    hz: the T', and the frequencies of the drawn bin (units of π, Hz), that occur. delta, corrected,
-    matched: mean Δ, mean Δ + ½ ln T', mean Δ at ω = 0.5π. input: Δ of the input pixels. dead:
-    largest share of dead series. reason: why taps have no value, empty where all have one.
+    point: poster or nyquist. statistic: of the log amplitude.
     """
 
-    model: str
-    side: str
-    taps: int
-    missing: int
-    tokens: tuple[int, ...]
-    omega: tuple[float, ...]
-    hz: tuple[float, ...]
-    delta: float
-    corrected: float
-    matched: float
-    input: float
-    dead: float
-    reason: str
+    point: str
+    statistic: str
 
 
-def models(table: pd.DataFrame) -> list[str]:
-    """The models of a table in order of appearance."""
-    return list(table["model"].drop_duplicates())
+def controls(tables: Tables) -> list[str]:
+    """The controls of all tables, other than the clip itself, in order of appearance."""
+    found = dict.fromkeys(name for table in tables.values() for name in table["control"].unique())
+    return [name for name in found if name not in (CLIP, DIFFERENCE)]
 
 
-def controls(table: pd.DataFrame) -> list[str]:
-    """The controls of a table, other than the clip itself, in order of appearance."""
-    return [control for control in table["control"].drop_duplicates() if control != CLIP]
-
-
-def side(table: pd.DataFrame) -> str:
+def side(rows: pd.DataFrame) -> str:
     """The side of the addition that is drawn: the branch only where no stream was extracted."""
-    return "stream" if (table.loc[table["tap"] != INPUT, "side"] == "stream").any() else "branch"
+    return "stream" if "stream" in set(rows.loc[rows["tap"] != INPUT, "side"]) else "branch"
 
 
-def profile(
-    table: pd.DataFrame, model: str, panel: str, *, point: str, statistic: str, control: str = CLIP
-) -> pd.DataFrame:
+def taps(rows: pd.DataFrame, panel: str) -> pd.DataFrame:
     """The taps of one panel in execution order, one row each.
 
     x = i/(n−1) over the taps of the panel. A block has one MSA tap, before which the block's entire
@@ -75,90 +71,131 @@ def profile(
 
     Returns
     -------
-    Columns tap, order, kind, block, tokens, role, delta, low, high, x; delta, low and high are NaN
-    where the tap has no such point.
+    Columns tap, order, kind, block, tokens, role, x.
     """
-    rows = _rows(table, model, statistic, control)
-    rows = rows.loc[(rows["side"] == side(rows)) & (rows["tap"] != INPUT)]
-    taps = rows.drop_duplicates("tap").sort_values("order")
-    taps = taps.loc[:, ["tap", "order", "kind", "block", "tokens"]]
-    kinds = taps.groupby("block")["kind"].agg(set)
+    found = rows.loc[(rows["side"] == side(rows)) & (rows["tap"] != INPUT)]
+    found = found.drop_duplicates("tap").sort_values("order")
+    found = found.loc[:, ["tap", "order", "kind", "block", "tokens"]]
+    kinds = found.groupby("block")["kind"].agg(set)
     on_the_poster = [
         definitions.in_figure1(kind, kinds[block])
-        for kind, block in zip(taps["kind"], taps["block"])
+        for kind, block in zip(found["kind"], found["block"])
     ]
-    taps = taps.loc[np.array(on_the_poster, bool)]
-    taps = taps.assign(role=taps["kind"].map(ROLES))
-    taps = taps.loc[taps["role"].isin(PANELS[panel])]
-    values = rows.loc[rows[f"is_{point}"], ["tap", "delta", "low", "high"]]
-    taps = taps.merge(values, on="tap", how="left")
-    return taps.assign(x=np.arange(len(taps)) / max(len(taps) - 1, 1))
+    found = found.loc[np.array(on_the_poster, bool)]
+    found = found.assign(role=found["kind"].map(ROLES))
+    found = found.loc[found["role"].isin(PANELS[panel])]
+    return found.assign(x=np.arange(len(found)) / max(len(found) - 1, 1))
 
 
-def input_delta(
-    table: pd.DataFrame, model: str, *, point: str, statistic: str, control: str = CLIP
-) -> float:
+def profile(
+    table: pd.DataFrame,
+    panel: str,
+    reading: Reading | None,
+    *,
+    control: str = CLIP,
+    quantity: str = "delta",
+) -> pd.DataFrame:
+    """One number of each tap of a panel, from the table per tap.
+
+    Returns
+    -------
+    The columns of `taps`, and omega, hz, value, low, high, p_holm, reason, NaN where the table has
+    none; no rows where the control was not extracted.
+
+    Parameters
+    ----------
+    reading: None for a quantity that sums up all bins.
+    """
+    rows = table.loc[table["control"] == control]
+    columns = ["tap", "omega", "hz", "value", "low", "high", "p_holm", "reason"]
+    values = _read(rows, reading, quantity).loc[:, columns]
+    return taps(rows, panel).merge(values, on="tap", how="left")
+
+
+def of_input(table: pd.DataFrame, reading: Reading, *, control: str = CLIP) -> float:
     """Δ of the input pixels themselves, NaN where there is none."""
-    rows = _rows(table, model, statistic, control)
-    deltas = rows.loc[(rows["tap"] == INPUT) & rows[f"is_{point}"], "delta"]
-    return float(deltas.iloc[0]) if len(deltas) else float("nan")
+    rows = _read(table.loc[table["control"] == control], reading, "delta")
+    values = rows.loc[rows["tap"] == INPUT, "value"]
+    return float(values.iloc[0]) if len(values) else float("nan")
 
 
-def summaries(table: pd.DataFrame, *, point: str, statistic: str) -> list[Summary]:
-    """One `Summary` per model."""
-    return [_summary(table, model, point, statistic) for model in models(table)]
+def spectra(
+    table: pd.DataFrame,
+    statistic: str,
+    *,
+    transform: str = "temporal",
+    quantity: str = "delta",
+    control: str = CLIP,
+) -> pd.DataFrame:
+    """All bins of the taps of panel (a), from the table per bin, in the order of taps and bins.
+
+    Returns
+    -------
+    The columns of `taps` and the table's own; a tap without bins has one row, with NaN in the
+    table's own.
+    """
+    rows = table.loc[(table["control"] == control) & (table["transform"] == transform)]
+    places = taps(rows, "a")
+    chosen = (rows["statistic"] == statistic) & (rows["quantity"] == quantity)
+    own = ["tap", *rows.columns.difference(places.columns)]
+    found = rows.loc[chosen, own]
+    return places.merge(found, on="tap", how="left").sort_values(["order", "bin"])
 
 
-def _summary(table: pd.DataFrame, model: str, point: str, statistic: str) -> Summary:
-    taps = profile(table, model, "a", point=point, statistic=statistic)
-    rows = _rows(table, model, statistic, CLIP)
-    rows = rows.loc[rows["tap"].isin(taps["tap"]) & (rows["side"] == side(rows))]
-    drawn = rows.loc[rows[f"is_{point}"]]
-    tokens = [int(count) for count in taps["tokens"]]
-    deltas = taps["delta"].to_numpy(np.float64)
-    existing = sorted(set(tokens))
-    reasons = dict.fromkeys(definitions.representative(t, point).reason for t in existing)
-    return Summary(
-        model=model,
-        side=side(rows),
-        taps=len(taps),
-        missing=int(np.isnan(deltas).sum()),
-        tokens=tuple(existing),
-        omega=_distinct(drawn["omega"]),
-        hz=_distinct(drawn["hz"]),
-        delta=_mean(deltas),
-        corrected=_mean([definitions.corrected(d, t) for d, t in zip(deltas, tokens)]),
-        matched=_mean(_matched(rows, list(taps["tap"]), tokens)),
-        input=input_delta(table, model, point=point, statistic=statistic),
-        dead=float(rows["dead_share"].max()) if len(rows) else float("nan"),
-        reason="; ".join(reason for reason in reasons if reason),
-    )
+def at_point(
+    table: pd.DataFrame,
+    reading: Reading,
+    *,
+    transform: str = "temporal",
+    quantity: str = "delta",
+    control: str = CLIP,
+) -> pd.DataFrame:
+    """One number of each tap of panel (a), from the table per bin.
 
-
-def _rows(table: pd.DataFrame, model: str, statistic: str, control: str) -> pd.DataFrame:
-    """The rows of a model under one statistic and control."""
-    return table.loc[
-        (table["model"] == model)
-        & (table["control"] == control)
-        & (table["statistic"] == statistic)
+    Returns
+    -------
+    Columns tap, role, x, tokens, height, width, value, low, high, p_holm: every tap of the panel,
+    NaN where it has no such bin.
+    """
+    rows = table.loc[(table["control"] == control) & (table["transform"] == transform)]
+    sizes = rows.drop_duplicates("tap").loc[:, ["tap", "height", "width"]]
+    found = rows.loc[
+        (rows["statistic"] == reading.statistic)
+        & (rows["quantity"] == quantity)
+        & rows[f"is_{reading.point}"].astype(bool)
     ]
+    values = found.loc[:, ["tap", "value", "low", "high", "p_holm"]]
+    return taps(rows, "a").merge(sizes, on="tap").merge(values, on="tap", how="left")
 
 
-def _matched(rows: pd.DataFrame, taps: Sequence[str], tokens: Sequence[int]) -> list[float]:
-    """Δ of each tap at ω = 0.5π."""
-    spectra = {tap: part["delta"] for tap, part in rows.sort_values("bin").groupby("tap")}
-    return [
-        float(definitions.matched(spectra[tap].to_numpy(np.float64), count))
-        for tap, count in zip(taps, tokens)
-    ]
+def kinds(rows: pd.DataFrame) -> list[str]:
+    """Which of MSA, MLP and Conv there are among taps, in this order."""
+    present = set(rows["role"])
+    return [kind for kind in KINDS if kind in present]
 
 
-def _distinct(values: pd.Series) -> tuple[float, ...]:
-    return tuple(sorted({round(float(value), 6) for value in values}))
+def of_kind(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The taps that are MSA, MLP or Conv."""
+    return rows.loc[rows["role"] == kind]
 
 
-def _mean(values: Sequence | np.ndarray) -> float:
-    """Mean over the taps that have a value, NaN where none has."""
-    array = np.asarray(values, np.float64)
-    present = array[~np.isnan(array)]
-    return float(present.mean()) if len(present) else float("nan")
+def numbers(rows: pd.DataFrame, *columns: str) -> NDArray[np.float64]:
+    """The numbers that stand in some columns (n), without those that are missing."""
+    found = rows.loc[:, list(columns)].to_numpy(np.float64).ravel()
+    return found[~np.isnan(found)]
+
+
+def has_static(table: pd.DataFrame) -> bool:
+    """Whether the clip can be set against its static control."""
+    return DIFFERENCE in set(table["control"])
+
+
+def _read(rows: pd.DataFrame, reading: Reading | None, quantity: str) -> pd.DataFrame:
+    """The rows of one quantity, under a reading as far as the quantity depends on it."""
+    chosen = rows["quantity"] == quantity
+    if reading is not None:
+        chosen &= rows["statistic"] == reading.statistic
+        # at ω = 0.5π, whatever the point
+        if quantity != "matched":
+            chosen &= rows["point"] == reading.point
+    return rows.loc[chosen]

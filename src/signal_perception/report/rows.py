@@ -1,7 +1,7 @@
 """The rows of the page's own tables, as text."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
@@ -33,6 +33,24 @@ class AccuracyRow:
     poster: str
     quoted: str
     weights: str
+
+
+@dataclass(frozen=True)
+class SamplingRow:
+    """What the test clips of a model consist of.
+
+    clips: number of clips. frames: in each; distinct: different ones of these, mean over clips.
+    repeated: percent of clips with a frame equal to the one before it. looped: percent that begin
+    again. seconds: nominal time between frames, median over videos.
+    """
+
+    model: str
+    clips: int
+    frames: int
+    distinct: float
+    repeated: float
+    looped: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,16 @@ def accuracy_rows(results: Results) -> list[AccuracyRow]:
     UserError where a percentage is not the quotient of its counts.
     """
     return [_accuracy_row(results.dataset, *each) for each in results.accuracy.items()]
+
+
+def sampling_rows(results: Results) -> list[SamplingRow]:
+    """One row per model whose accuracy says what its clips consist of."""
+    names = [field.name for field in fields(SamplingRow)][1:]
+    return [
+        SamplingRow(style.name(model), **{name: metrics["sampling"][name] for name in names})
+        for model, metrics in results.accuracy.items()
+        if "sampling" in metrics
+    ]
 
 
 def noise_rows(table: pd.DataFrame) -> list[NoiseRow]:

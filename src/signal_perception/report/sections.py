@@ -1,60 +1,34 @@
 """What the page shows of one data set: its figures, drawn, and its rows."""
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from signal_perception.report import captions, depth, poster, rows, style
+from signal_perception.report import captions, poster, rows, style
 from signal_perception.report.noise_figures import noise_figure
+from signal_perception.report.pictures import Picture, picture
 from signal_perception.report.settings import Report
-from signal_perception.report.spectral_figures import controls_figure, figure1
+from signal_perception.report.spectral_section import Spectra, spectra
 from signal_perception.report.tables import Results
 from signal_perception.report.training_figure import curves_figure
 
 _GRIDS = {"figure2": "Figure 2", "figure3": "Figure 3", "figure4": "Figure 4"}
-# Pixels of the page for an inch of a figure, so that text has one size in all figures.
-_PIXELS = 85
-_NO_SPECTRA = pd.DataFrame(columns=["model"])
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawn figure. width: on the page, in CSS pixels. caption: the sentences under it."""
-
-    file: str
-    png: bytes
-    width: int
-    title: str
-    caption: tuple[str, ...]
-
-    @property
-    def source(self) -> str:
-        """The picture as a data URL, so that the page is one file."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Table 1 and its notes. missing: names of the models that were not run, as below."""
+    """Table 1, what its test clips consist of, and notes.
 
+    missing: names of the models that were not run, as below.
+    """
+
+    sampling: Sequence[rows.SamplingRow]
     rows: Sequence[rows.AccuracyRow]
     chance: str
     videos: str
     controls: Sequence[str]
     has_poster: bool
-    missing: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Spectra:
-    """Figure 1, its controls and its numbers; a figure is None where it was not drawn."""
-
-    figure1: Picture | None
-    controls: Picture | None
-    summaries: Sequence[depth.Summary]
     missing: Sequence[str]
 
 
@@ -89,8 +63,11 @@ class Section:
     @property
     def pictures(self) -> list[Picture]:
         """All figures of the section, in the order of the page."""
-        single = [self.curves, self.spectra.figure1, self.spectra.controls]
-        return [*filter(None, single), *(grid.picture for grid in self.noise.grids)]
+        return [
+            *([self.curves] if self.curves else []),
+            *self.spectra.pictures.values(),
+            *(grid.picture for grid in self.noise.grids),
+        ]
 
 
 def section(results: Results, report: Report) -> Section:
@@ -100,7 +77,7 @@ def section(results: Results, report: Report) -> Section:
         name=style.dataset_name(results.dataset),
         accuracy=_accuracy(results),
         curves=_curves(results, report),
-        spectra=_spectra(results, report),
+        spectra=spectra(results, report),
         noise=_noise(results, report),
         decoding=None if results.decode is None else rows.decoding(results.decode),
     )
@@ -110,6 +87,7 @@ def _accuracy(results: Results) -> Accuracy:
     metrics = list(results.accuracy.values())
     return Accuracy(
         rows=rows.accuracy_rows(results),
+        sampling=rows.sampling_rows(results),
         chance=f"{metrics[0]['chance1']:.2f} / {metrics[0]['chance5']:.2f}" if metrics else "",
         videos=", ".join(
             _once(f"{m['total']} videos in {m['n_clusters']} clusters" for m in metrics)
@@ -123,45 +101,11 @@ def _accuracy(results: Results) -> Accuracy:
 def _curves(results: Results, report: Report) -> Picture | None:
     if not results.curves:
         return None
-    return _picture(
+    return picture(
         f"{results.dataset}-curves.png",
         curves_figure(results.curves, dpi=report.dpi),
         "Fine-tuning",
         captions.curves(results.curves),
-    )
-
-
-def _spectra(results: Results, report: Report) -> Spectra:
-    tables = results.spectra.values()
-    table = pd.concat(tables, ignore_index=True) if tables else _NO_SPECTRA
-    return Spectra(
-        figure1=_figure1(results.dataset, table, report) if len(table) else None,
-        controls=_controls(results.dataset, table, report)
-        if len(table) and report.controls
-        else None,
-        summaries=depth.summaries(table, point=report.point, statistic=report.statistic),
-        missing=_missing(results.models, results.spectra),
-    )
-
-
-def _figure1(dataset: str, table: pd.DataFrame, report: Report) -> Picture:
-    drawn = {"point": report.point, "statistic": report.statistic}
-    reference = poster.figure1(dataset)
-    return _picture(
-        f"{dataset}-figure1.png",
-        figure1(table, dataset, reference=reference, dpi=report.dpi, **drawn),
-        "Figure 1. Temporal Fourier analysis along the depth",
-        captions.figure1(table, reference=reference is not None, **drawn),
-    )
-
-
-def _controls(dataset: str, table: pd.DataFrame, report: Report) -> Picture:
-    drawn = {"point": report.point, "statistic": report.statistic}
-    return _picture(
-        f"{dataset}-controls.png",
-        controls_figure(table, dataset, dpi=report.dpi, **drawn),
-        "Figure 1, controls",
-        captions.controls(table),
     )
 
 
@@ -175,18 +119,13 @@ def _noise(results: Results, report: Report) -> Noise:
 
 
 def _noise_grid(dataset: str, model: str, grid: str, cells: pd.DataFrame, dpi: int) -> NoiseGrid:
-    picture = _picture(
+    drawn = picture(
         f"{dataset}-{model}-{grid}.png",
         noise_figure(cells, model, grid, dpi=dpi),
         f"{_GRIDS[grid]}. {style.name(model)}",
         captions.noise(cells, dataset, model, grid),
     )
-    return NoiseGrid(picture, rows.noise_rows(cells))
-
-
-def _picture(file: str, figure: Figure, title: str, caption: Sequence[str]) -> Picture:
-    width = round(_PIXELS * figure.get_figwidth())
-    return Picture(file, style.png(figure), width, title, tuple(caption))
+    return NoiseGrid(drawn, rows.noise_rows(cells))
 
 
 def _missing(models: Sequence[str], found: Mapping[str, object]) -> list[str]:

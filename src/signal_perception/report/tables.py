@@ -18,7 +18,9 @@ class Results:
     """The results of one data set: by model what was run, None or absent what was not.
 
     models: those of the study, in its order. decode: verdict of each video. accuracy: metrics of
-    the stage evaluate. spectra, noise, curves: tables of the stages spectra, noise and finetune.
+    the stage evaluate. spectra, depth: tables of the stage spectra, a row per bin and per tap, with
+    the weights fine-tuned on this data set.
+    noise, curves: tables of the stages noise and finetune.
     """
 
     dataset: str
@@ -26,6 +28,7 @@ class Results:
     decode: pd.DataFrame | None
     accuracy: Mapping[str, dict]
     spectra: Mapping[str, pd.DataFrame]
+    depth: Mapping[str, pd.DataFrame]
     noise: Mapping[str, pd.DataFrame]
     curves: Mapping[str, pd.DataFrame]
 
@@ -49,14 +52,17 @@ def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
 
 
 def _read(dataset: str, models: tuple[str, ...], stages: Mapping[str, Stage]) -> Results:
-    def files(stage: str, folder: str) -> dict[str, Path]:
-        paths = {model: stages[f"{stage}@{dataset}-{model}"].out(folder) for model in models}
+    def files(stage: str, folder: str, weights: str = "") -> dict[str, Path]:
+        paths = {m: stages[f"{stage}@{dataset}-{m}{weights}"].out(folder) for m in models}
         return {model: path for model, path in paths.items() if path.is_file()}
 
-    def tables(stage: str, folder: str) -> dict[str, pd.DataFrame]:
-        return {model: pd.read_csv(path) for model, path in files(stage, folder).items()}
+    def tables(stage: str, folder: str, weights: str = "") -> dict[str, pd.DataFrame]:
+        found = files(stage, f"reports/{folder}", weights)
+        return {model: pd.read_csv(path) for model, path in found.items()}
 
     decode = stages[f"decode@{dataset}"].out("reports/decode")
+    # of the weights that were fine-tuned on this data set
+    own = f"-{dataset}"
     return Results(
         dataset,
         models,
@@ -65,7 +71,8 @@ def _read(dataset: str, models: tuple[str, ...], stages: Mapping[str, Stage]) ->
             model: json.loads(path.read_text(encoding="utf-8"))
             for model, path in files("evaluate", "reports/metrics").items()
         },
-        spectra=tables("spectra", "reports/tables"),
-        noise=tables("noise", "reports/tables"),
-        curves=tables("finetune", "reports/curves"),
+        spectra=tables("spectra", "tables/spectra", own),
+        depth=tables("spectra", "tables/depth", own),
+        noise=tables("noise", "tables"),
+        curves=tables("finetune", "curves"),
     )

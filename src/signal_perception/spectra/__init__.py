@@ -1,1 +1,1 @@
-"""Stage spectra: temporal Fourier statistics of activations."""
+"""Stage spectra: Fourier statistics of activations over time, over space and over both."""

@@ -1,35 +1,85 @@
-"""Every tap of an activation store measured under every input, in independent units."""
+"""The means of every tap: read where the store has them, else measured in independent units."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from signal_perception.extract.store import INPUT, ActivationStore, TapFacts
+from signal_perception.extract.store import INPUT, ActivationStore, Part, TapFacts
+from signal_perception.fourier import definitions
+from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.units import Unit
-from signal_perception.spectra import definitions
-from signal_perception.spectra.settings import Spectra
-from signal_perception.vocabulary import CLIP
-
-_ABSOLUTE_EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """What one unit measures: a tap under one input."""
+class Measured:
+    """What the tables are made of: one tap under every input.
 
-    name: str
+    means: transform → (inputs, rows, 3, bins) = mean ln(A+ε), mean A, mean A². dead: share of
+    series that are zero at every time (inputs, rows). A row is a clip.
+    """
+
     tap: TapFacts
+    means: Mapping[str, NDArray[np.float64]]
+    dead: NDArray[np.float64]
 
 
-def units(store: ActivationStore, preset: str, folder: Path) -> list[Unit[Spectrum]]:
-    """All taps of a preset under all inputs, in execution order."""
-    return [
-        Unit(Spectrum(name, tap), folder / name / f"{tap.tap}.npz")
-        for name in store.inputs
-        for tap in chosen(store.taps(), preset)
-    ]
+class Measurements:
+    """The taps of a preset in execution order, one in memory at a time; can be read repeatedly.
+
+    inputs: names, the clip first. part: which videos the rows are.
+    """
+
+    def __init__(self, store: ActivationStore, preset: str, units: Sequence[Unit[TapFacts]]):
+        self._store = store
+        self._files = {unit.item.tap: unit.result for unit in units}
+        self.inputs = tuple(store.inputs)
+        self.taps = measurable(store, preset)
+        self.part = part(store)
+
+    def __iter__(self) -> Iterator[Measured]:
+        for tap in self.taps:
+            found = self._means(tap)
+            means = {name: np.asarray(found[name]) for name in definitions.TRANSFORMS}
+            refuse_not_finite(tap, means, self.inputs, self.part)
+            yield Measured(tap, means, np.asarray(found["dead"]))
+
+    def _means(self, tap: TapFacts) -> Mapping[str, NDArray]:
+        if tap.tap in self._files:
+            with np.load(self._files[tap.tap]) as file:
+                return dict(file)
+        return self._store.means(tap.tap)
+
+
+def units(store: ActivationStore, preset: str, folder: Path) -> list[Unit[TapFacts]]:
+    """One unit for each tap of a preset, all inputs in one; none where the store has the means."""
+    if store.means_part is not None:
+        return []
+    return [Unit(tap, folder / f"{tap.tap}.npz") for tap in measurable(store, preset)]
+
+
+def part(store: ActivationStore) -> Part:
+    """The videos that the tables are about: those of the means, else those of the activations."""
+    found = store.means_part or store.activations_part
+    if found is None:
+        raise UserError(
+            "The activation store holds neither means nor activations, so there is nothing to "
+            "measure; run the stage extract again."
+        )
+    return found
+
+
+def measurable(store: ActivationStore, preset: str) -> list[TapFacts]:
+    """The taps of a preset, with the shape (t h w c) of what is measured.
+
+    Where activations are all there is, and were averaged over places, that is (t 1 1 c).
+    """
+    taps = chosen(store.taps(), preset)
+    if store.means_part is not None:
+        return taps
+    return [replace(tap, shape=store.activation(tap.tap).shape[2:]) for tap in taps]
 
 
 def chosen(taps: Sequence[TapFacts], preset: str) -> list[TapFacts]:
@@ -49,30 +99,32 @@ def chosen(taps: Sequence[TapFacts], preset: str) -> list[TapFacts]:
     return [tap for tap in taps if preset == "all" or on_the_poster(tap)]
 
 
-def measure(store: Path, settings: Spectra, spectrum: Spectrum, path: Path) -> None:
-    """Measure every clip of one tap under one input.
+def measure(source: Path, tap: TapFacts, path: Path) -> None:
+    """Measure every clip of one tap under every input from its activations.
 
-    The file holds the means (clips, 3, bins), ε, and dead shares (clips,). ε is calibrated on the
-    first clips of the undisturbed input, so that all inputs of a tap share one.
+    The file holds an array per transform (inputs, rows, 3, bins), and `dead` (inputs, rows).
     """
-    activations = ActivationStore(store)
-    array = activations.array(spectrum.name, spectrum.tap.tap)
-    reference = activations.array(CLIP, spectrum.tap.tap)
-    epsilon = _ABSOLUTE_EPSILON
-    if settings.epsilon == "relative":
-        count = min(settings.calibration_videos, reference.shape[0])
-        powers = [definitions.power(np.asarray(reference[n])) for n in range(count)]
-        epsilon = definitions.calibrated_epsilon(powers)
-    means, dead = [], []
-    for n in range(array.shape[0]):
-        clip = np.asarray(array[n])
-        means.append(definitions.means(clip, epsilon))
-        dead.append(definitions.dead_share(clip))
+    # here and not above: a start of torch costs seconds, which a store with means never needs
+    from signal_perception.spectra.measure import means
+
+    store = ActivationStore(source)
+    found = means(store.activation(tap.tap), tap)
+    spectra = {name: found[name] for name in definitions.TRANSFORMS}
+    refuse_not_finite(tap, spectra, store.inputs, part(store))
     with path.open("wb") as file:
-        np.savez(
-            file,
-            means=np.stack(means),
-            epsilon=epsilon,
-            dead=np.array(dead),
-            tokens=array.shape[1],
-        )
+        np.savez(file, allow_pickle=False, dead=found["dead"], **spectra)
+
+
+def refuse_not_finite(
+    tap: TapFacts, means: Mapping[str, NDArray], inputs: Sequence[str], part: Part
+) -> None:
+    """UserError that names the first video whose means are not finite."""
+    for values in means.values():
+        bad = np.argwhere(~np.isfinite(values).all(axis=(2, 3)))
+        if len(bad):
+            name, video = inputs[bad[0][0]], part.ids[bad[0][1] // part.clips]
+            raise UserError(
+                f"Tap {tap.tap} of video {video} (input {name}) holds values that are not finite, "
+                "so it has no spectrum; extract it as float32 if float16 overflowed "
+                "(extract.dtype), or look for diverged weights."
+            )

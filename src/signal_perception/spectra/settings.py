@@ -4,13 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from signal_perception.pipeline.params import Count, Section, Seed
+from signal_perception.pipeline.params import Section, Seed
 
 
 class Spectra(Section):
     preset: Literal["poster", "all"]
-    epsilon: Literal["relative", "absolute"]
-    calibration_videos: Count
     bootstrap: Annotated[int, Field(ge=100)]
 
 

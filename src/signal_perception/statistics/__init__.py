@@ -1,1 +1,1 @@
-"""Accuracy and intervals, in NumPy alone."""
+"""Accuracy, intervals and paired comparisons, in NumPy and SciPy alone."""

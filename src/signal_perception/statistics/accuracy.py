@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_perception.statistics.intervals import Resamples, interval
+from signal_perception.statistics.intervals import Resamples, share_interval
 
 
 def rank(scores: NDArray, labels: NDArray) -> NDArray[np.int64]:
@@ -21,7 +21,7 @@ def rank(scores: NDArray, labels: NDArray) -> NDArray[np.int64]:
 def accuracy(ranks: NDArray, classes: int, resamples: Resamples) -> dict[str, float | int]:
     """Top-1 and top-5 in percent from the rank of the true class of each video.
 
-    With correct, total, chance and the 95 % interval of each.
+    With correct, total, chance and the 95 % interval of each, which is NaN with one cluster.
     """
     row: dict[str, float | int] = {"total": len(ranks)}
     for k in (1, 5):
@@ -31,6 +31,6 @@ def accuracy(ranks: NDArray, classes: int, resamples: Resamples) -> dict[str, fl
             f"correct{k}": int(hits.sum()),
             f"chance{k}": 100 * min(k, classes) / classes,
         }
-        low, high = interval(100 * hits, resamples)
-        row |= {f"low{k}": float(low), f"high{k}": float(high)}
+        low, high = share_interval(hits, resamples)
+        row |= {f"low{k}": 100 * float(low), f"high{k}": 100 * float(high)}
     return row

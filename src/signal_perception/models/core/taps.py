@@ -5,7 +5,7 @@ tokens that are no patches.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -109,14 +109,15 @@ def mlp_weights(model: nn.Module, component: str, block: int, mlp: str) -> list[
 
 
 @contextmanager
-def capture(model: nn.Module, taps: Sequence[Tap]) -> Iterator[dict[str, torch.Tensor]]:
-    """A dict that each forward of `model` inside the context fills.
+def listen(
+    model: nn.Module, taps: Sequence[Tap], hear: Callable[[str, torch.Tensor], object]
+) -> Iterator[None]:
+    """Inside the context each forward of `model` calls `hear(name, activation)` for every tap.
 
-    It maps tap name → canonical activation (b t h w c), float32. Gradients flow through the
-    activations unless the forward runs without them. A later forward replaces what an earlier one
-    put there. The hooks are gone when the context ends, also after an error.
+    Taps are heard as the model comes to them. An activation is canonical (b t h w c), float32,
+    often a view of memory that the model goes on to use. The hooks are gone when the context ends,
+    also after an error.
     """
-    found: dict[str, torch.Tensor] = {}
     grids: dict[str, tuple[int, ...]] = {}
 
     def before(sublayer: str, _module: nn.Module, args: tuple[State, ...]) -> None:
@@ -125,7 +126,7 @@ def capture(model: nn.Module, taps: Sequence[Tap]) -> Iterator[dict[str, torch.T
         grids[sublayer] = state.grid if isinstance(state, Tokens) else tuple(state.shape[2:])
 
     def after(tap: Tap, _module: nn.Module, _args: object, output: State) -> None:
-        found[tap.name] = canonical(tap, output, grids[tap.sublayer]).float()
+        hear(tap.name, canonical(tap, output, grids[tap.sublayer]).float())
 
     with ExitStack() as hooks:
         for sublayer in dict.fromkeys(tap.sublayer for tap in taps):
@@ -134,6 +135,19 @@ def capture(model: nn.Module, taps: Sequence[Tap]) -> Iterator[dict[str, torch.T
         for tap in taps:
             module = _module(model, tap.module)
             hooks.enter_context(module.register_forward_hook(partial(after, tap)))
+        yield
+
+
+@contextmanager
+def capture(model: nn.Module, taps: Sequence[Tap]) -> Iterator[dict[str, torch.Tensor]]:
+    """A dict that each forward of `model` inside the context fills.
+
+    It maps tap name → canonical activation (b t h w c), float32. Gradients flow through the
+    activations unless the forward runs without them. A later forward replaces what an earlier one
+    put there.
+    """
+    found: dict[str, torch.Tensor] = {}
+    with listen(model, taps, found.__setitem__):
         yield found
 
 

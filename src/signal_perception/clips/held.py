@@ -1,0 +1,93 @@
+"""A clip store that holds small videos in memory, for training, which sees each in every epoch.
+
+It changes speed, never results: held frames are the decoded bytes, and what does not fit is decoded
+as before.
+"""
+
+import mmap
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from signal_perception.clips.store import ClipStore
+from signal_perception.pipeline import workers
+from signal_perception.pipeline.errors import UserError
+
+_VARIABLE = "SIGNAL_PERCEPTION_MEMORY"
+_MIB = 1 << 20
+# What is held at most where the environment does not say, bytes.
+_MOST = 4 << 30
+
+
+class HeldStore(ClipStore):
+    """A clip store that decodes each frame of a held video once, when it is first asked for.
+
+    In the order of the store, each video that fits in what is left of `budget` (bytes of decoded
+    frames) has room; the others have none. The memory is shared with forked processes, so what one
+    worker of a loader decodes, the workers of the next epoch find. A pickled store (spawned
+    workers) is a plain `ClipStore`.
+    """
+
+    def __init__(self, path: Path, budget: int):
+        super().__init__(path)
+        # video → its frames, uint8 (n h w c), and which of them are decoded, bool (n,)
+        self._held: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        pictures = self.frames * self.sizes.prod(1) * 3
+        videos = _fitting(pictures, budget)
+        try:
+            # pages that nothing is written to take no memory
+            room = _shared(int(pictures[videos].sum()))
+            decoded = _shared(int(self.frames[videos].sum())).view(bool)
+        except OSError:
+            # a machine that promises no more than it has
+            return
+        rooms = np.split(room, np.cumsum(pictures[videos])[:-1])
+        flags = np.split(decoded, np.cumsum(self.frames[videos])[:-1])
+        for video, each, known in zip(videos, rooms, flags):
+            self._held[video] = each.reshape(len(known), *self.sizes[video], 3), known
+
+    def read(self, video: int, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Frames of a video at `indices`, as `ClipStore.read` has them; a copy."""
+        wanted = np.asarray(indices, dtype=np.int64)
+        inside = wanted.size and wanted.min() >= 0 and wanted.max() < self.frames[video]
+        if video not in self._held or not inside:
+            return super().read(video, wanted)
+        frames, known = self._held[video]
+        if not known[wanted].all():
+            new = np.unique(wanted[~known[wanted]])
+            frames[new] = super().read(video, new)
+            known[new] = True
+        return frames[wanted]
+
+
+def budget() -> int:
+    """Bytes of decoded frames that a stage may hold: SIGNAL_PERCEPTION_MEMORY, in MiB.
+
+    Without it, a quarter of the free memory, at most 4 GiB, divided by the lanes.
+    """
+    text = os.environ.get(_VARIABLE)
+    if text is None:
+        free = psutil.virtual_memory().available
+        return min(free // 4, _MOST) // int(os.environ.get(workers.LANES, "1"))
+    if not (text.isascii() and text.isdigit()):
+        raise UserError(f"{_VARIABLE} is {text!r}; it must be a whole number of MiB, 0 or more.")
+    return int(text) * _MIB
+
+
+def _fitting(sizes: np.ndarray, budget: int) -> list[int]:
+    """In order, the numbers of all things that fit in what those before them left of a budget."""
+    found, left = [], budget
+    for number, size in enumerate(sizes.tolist()):
+        if size <= left:
+            found.append(number)
+            left -= size
+    return found
+
+
+def _shared(size: int) -> np.ndarray:
+    """Zeros that forked processes share, uint8 (size,)."""
+    # no mapping is empty
+    return np.frombuffer(mmap.mmap(-1, max(size, 1)), np.uint8, size)

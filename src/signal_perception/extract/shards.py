@@ -1,0 +1,97 @@
+"""Shards of activations, written a clip at a time.
+
+A shard is a file of zarr's sharding codec: its chunks one after the other, then their places and
+sizes and a checksum of these. Chunks are not compressed and end with a checksum of their own
+(crc32c), so that all have one size and their places are known before any is written: the index is
+written first, and then each clip at its place, in any order, by any worker, again after a cut.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.core.chunk_key_encodings import ChunkKeyEncodingParams
+
+# Chunks of an array lie side by side in its folder ("c.0.1"): DVC and file systems take longest for
+# folders.
+KEYS: ChunkKeyEncodingParams = {"name": "default", "separator": "."}
+# A shard's size, in bytes: few files for a remote, none that takes long to load.
+_SHARD = 128 << 20
+_CHECKSUM = 4
+# Place and size that the index gives to a chunk that is not there.
+_NOTHING = 2**64 - 1
+
+
+def record(values: int, dtype: str) -> int:
+    """Bytes of a chunk in its shard, checksum included."""
+    return values * np.dtype(dtype).itemsize + _CHECKSUM
+
+
+def rows(clips: int, values: int, dtype: str) -> int:
+    """Clips in a shard, of `clips` clips of so many values."""
+    return max(1, min(clips, _SHARD // record(values, dtype)))
+
+
+def prepare(folder: Path, array: zarr.Array) -> None:
+    """Make every shard of an array (input, video, …) at its full size, with its index."""
+    inputs, clips = array.shape[:2]
+    assert array.shards is not None
+    size = array.shards[1]
+    chunk = record(int(np.prod(array.shape[2:])), str(array.dtype))
+    for number in range(inputs):
+        for first in range(0, clips, size):
+            count = min(size, clips - first)
+            with _file(folder, array, number, first).open("wb") as out:
+                # the file is as long as its chunks, which are holes until they are written
+                out.seek(count * chunk)
+                out.write(_index(size, count, chunk))
+
+
+def write(
+    folder: Path, array: zarr.Array, number: int, places: Sequence[int], values: NDArray
+) -> None:
+    """Write clips (n …) of input `number`, in the array's number type, to these rows."""
+    assert array.shards is not None
+    size = array.shards[1]
+    content = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
+    chunk = content.shape[1] + _CHECKSUM
+    by_shard: dict[int, list[int]] = {}
+    for position, row in enumerate(places):
+        by_shard.setdefault(row // size, []).append(position)
+    for shard, positions in by_shard.items():
+        file = os.open(_file(folder, array, number, shard * size), os.O_WRONLY)
+        try:
+            for position in positions:
+                data = content[position].tobytes()
+                checksum = google_crc32c.value(data).to_bytes(_CHECKSUM, "little")
+                place = (places[position] - shard * size) * chunk
+                _write_at(file, [data, checksum], place)
+        finally:
+            os.close(file)
+
+
+def _write_at(file: int, parts: list[bytes], place: int) -> None:
+    """Write all of the parts: a system may take less at a time."""
+    done, whole = os.pwritev(file, parts, place), sum(len(part) for part in parts)
+    while done < whole:
+        done += os.pwrite(file, b"".join(parts)[done:], place + done)
+
+
+def _file(folder: Path, array: zarr.Array, number: int, row: int) -> Path:
+    """The file of the shard that holds a row of an input."""
+    assert array.shards is not None
+    places = (number, row // array.shards[1], *(0 for _ in array.shape[2:]))
+    return folder / ".".join(["c", *map(str, places)])
+
+
+def _index(size: int, count: int, chunk: int) -> bytes:
+    """Place and length of each of `size` chunks, of which `count` are there, and a checksum."""
+    table = np.full((size, 2), _NOTHING, "<u8")
+    table[:count, 0] = np.arange(count) * chunk
+    table[:count, 1] = chunk
+    content = table.tobytes()
+    return content + google_crc32c.value(content).to_bytes(_CHECKSUM, "little")

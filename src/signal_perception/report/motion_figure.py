@@ -1,0 +1,75 @@
+"""Is it motion? The paired difference clip − static along the depth, one panel per model."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from signal_perception.report import depth, lines, motion, style
+from signal_perception.report.depth import Reading, Tables
+
+# A difference further above 0 than this is named in the panel: a static clip that shows nothing at
+# all lies at ln ε, and drawn it would squeeze the axis of all panels.
+_FAR = 5.0
+
+
+def motion_figure(tables: Tables, reading: Reading, *, dpi: int) -> Figure:
+    """Lines by kind of tap with 95 % bands; markers are filled where p < .05 after Holm.
+
+    tables: model → table per tap; models without a static control are left out.
+    """
+    tables = {model: table for model, table in tables.items() if depth.has_static(table)}
+    with style.look():
+        figure, axes = lines.panels(list(tables), dpi=dpi, sharey=True)
+        drawn = {
+            kind for model, axis in axes.items() for kind in _panel(axis, tables[model], reading)
+        }
+        lines.label_first_column(axes, "clip − static, Δ log amplitude")
+        kinds = [kind for kind in depth.KINDS if kind in drawn]
+        style.legend(figure, _handles(kinds), "outside lower center")
+    return figure
+
+
+def _panel(axis: Axes, table: pd.DataFrame, reading: Reading) -> list[str]:
+    """Draw one model; the kinds that it has."""
+    taps = depth.profile(table, "a", reading, control=depth.DIFFERENCE)
+    axis.axhline(0, color="#333333", linewidth=0.9)
+    kinds = depth.kinds(taps)
+    for kind in kinds:
+        _kind(axis, depth.of_kind(taps, kind), kind)
+    values = depth.numbers(taps, "value")
+    far = values[values > _FAR]
+    if len(far):
+        span = f"{lines.signed(far.min())} to {lines.signed(far.max())}"
+        axis.text(
+            *(0.5, 0.98, f"{len(far)} above the axis: {span}"),
+            transform=axis.transAxes,
+            ha="center",
+            va="top",
+            fontsize=7.5,
+        )
+    return kinds
+
+
+def _kind(axis: Axes, taps: pd.DataFrame, kind: str) -> None:
+    color, marker = lines.KINDS[kind]
+    near = taps.copy()
+    near.loc[near["value"] > _FAR, ["value", "low", "high"]] = np.nan
+    drawn = lines.broken(near)
+    lines.band(axis, drawn, color)
+    lines.line(axis, drawn, color=color, linewidth=1.2)
+    sure = motion.significant(near)
+    size = lines.marker_size(taps) + 0.5
+    for part, face in ((near.loc[sure], color), (near.loc[~sure], "white")):
+        look = {"marker": marker, "markersize": size, "markerfacecolor": face}
+        lines.line(axis, part, color=color, linestyle="None", **look)
+
+
+def _handles(kinds: list[str]) -> list[Line2D]:
+    look = {"color": "#333333", "marker": "o", "markersize": 5, "linestyle": "None"}
+    return [
+        *lines.kind_handles(kinds),
+        Line2D([], [], label="p < .05 after Holm", **look),
+        Line2D([], [], label="not significant", markerfacecolor="white", **look),
+    ]
