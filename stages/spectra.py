@@ -6,7 +6,7 @@ from signal_perception.extract.store import ActivationStore
 from signal_perception.pipeline import stage
 from signal_perception.pipeline.units import finish, write_atomically
 from signal_perception.spectra import per_bin, per_tap, per_video
-from signal_perception.spectra import run as measuring
+from signal_perception.spectra.run import Measurements, measure, units
 from signal_perception.spectra.settings import Settings
 from signal_perception.statistics.intervals import resamples
 
@@ -14,29 +14,29 @@ from signal_perception.statistics.intervals import resamples
 def main(dataset: str, model: str, weights: str) -> None:
     run = stage.start("spectra", dataset, model, weights)
     settings = run.settings(Settings)
-    source = run.dep(f"data/activations/{dataset}/{model}/{weights}.zarr")
-    store = ActivationStore(source)
-    units = measuring.units(store, settings.spectra.preset, run.scratch.path)
-    # a store that has the means leaves no unit
-    finish(
-        units,
-        partial(measuring.measure, source),
-        label=f"spectra {dataset} {model} {weights}",
-        noun="tap",
-    )
-    measurements = measuring.Measurements(store, settings.spectra.preset, units)
-    facts = store.facts
-    draws = resamples(measurements.part.groups, settings.seed, settings.spectra.bootstrap)
+    label = f"spectra {dataset} {model} {weights}"
+
+    def measured(whose: str, own: Measurements | None = None) -> Measurements:
+        source = run.dep(f"data/activations/{dataset}/{model}/{whose}.zarr")
+        store = ActivationStore(source)
+        taps = units(store, settings.spectra.preset, run.scratch.path / whose)
+        # a store that has the means leaves no unit
+        finish(taps, partial(measure, source), label=label, noun="tap")
+        return Measurements(store, settings.spectra.preset, taps, own)
+
+    found = measured(weights, None if weights == dataset else measured(dataset))
+    draws = resamples(found.part.groups, settings.seed, settings.spectra.bootstrap)
+    names = {"dataset": dataset, "model": model, "weights": weights}
     for table, place in ((per_bin.table, "spectra"), (per_tap.table, "depth")):
         rows = table(
-            measurements,
-            seconds_per_frame=facts.seconds_per_frame,
+            found,
+            seconds_per_frame=found.facts.seconds_per_frame,
             resamples=draws,
-            facts={"dataset": dataset, "model": model, "weights_sha256": facts.weights_sha256},
+            facts={**names, "weights_sha256": found.facts.weights_sha256},
         )
         write_atomically(run.out(f"reports/tables/{place}"), partial(rows.to_csv, index=False))
     file = run.scratch.path / "per_video.parquet"
-    per_video.write(measurements, file)
+    per_video.write(found, file)
     run.publish({"data/spectra": file})
 
 

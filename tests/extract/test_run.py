@@ -129,9 +129,7 @@ def test_means_of_all_videos_are_those_of_their_activations(job) -> None:
     store = _extracted(job(per_class=None))
     assert store.means_part == store.activations_part
     for tap in store.taps():
-        epsilons = Epsilons(
-            tap.epsilon_temporal, tap.epsilon_spatial, tap.epsilon_spatiotemporal
-        )
+        epsilons = Epsilons(tap.epsilon_temporal, tap.epsilon_spatial, tap.epsilon_spatiotemporal)
         found = store.means(tap.tap)
         values = torch.from_numpy(np.asarray(store.activation(tap.tap)[...]))
         for number in range(len(store.inputs)):
@@ -156,7 +154,10 @@ def test_epsilon_is_a_share_of_the_amplitude_of_the_calibration_clips(job) -> No
 
 
 def test_means_alone_and_activations_alone(job) -> None:
-    means, activations = _extracted(job("a", keep="means")), _extracted(job("b", keep="activations"))
+    means, activations = (
+        _extracted(job("a", keep="means")),
+        _extracted(job("b", keep="activations")),
+    )
     both = _extracted(job("c"))
     assert means.activations_part is None and activations.means_part is None
     for tap in both.taps():

@@ -14,7 +14,10 @@ from signal_perception.pipeline.params import read_yaml
 from signal_perception.pipeline.scratch import fingerprint
 from tests.support.project import MODELS, PARTS, ROOT, SMALL, change
 
-STUDY = SMALL | {"study.datasets": ["shapes", "gestures"]}
+STUDY = SMALL | {
+    "study.datasets": ["shapes", "gestures"],
+    "study.weights": ["shapes", "gestures", "gestures-start"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_names_are_those_of_dvc(folder: Path) -> None:
     names = set(dvcfile.stages())
     assert {"synthesise", "decode@gestures", f"noise@shapes-{MODELS[0]}", "report"} <= names
-    assert len(names) == 1 + 2 + 5 * 2 * len(MODELS) + 1
+    assert len(names) == 1 + 2 + (3 + 2 * 3) * 2 * len(MODELS) + 1
 
 
 def test_every_value_is_resolved(folder: Path) -> None:
@@ -53,8 +56,12 @@ def test_the_graph_follows_paths(folder: Path) -> None:
     assert upstream["decode@shapes"] == {"synthesise"}
     assert upstream[f"finetune@{one}"] == {"decode@gestures"}
     assert upstream[f"noise@{one}"] == {"decode@gestures", f"finetune@{one}"}
-    assert upstream[f"spectra@{one}"] == {f"extract@{one}"}
-    assert {f"noise@{one}", f"spectra@{one}", f"finetune@{one}"} <= upstream["report"]
+    assert upstream[f"extract@{one}-shapes"] == {"decode@gestures", f"finetune@shapes-{MODELS[0]}"}
+    assert upstream[f"extract@{one}-gestures-start"] == {"decode@gestures", f"finetune@{one}"}
+    assert upstream[f"spectra@{one}-gestures"] == {f"extract@{one}-gestures"}
+    # other weights are compared with the data set's own
+    assert upstream[f"spectra@{one}-shapes"] == {f"extract@{one}-shapes", f"extract@{one}-gestures"}
+    assert {f"noise@{one}", f"spectra@{one}-shapes", f"finetune@{one}"} <= upstream["report"]
 
 
 def test_an_unknown_stage_is_a_sentence(folder: Path) -> None:
@@ -63,8 +70,10 @@ def test_an_unknown_stage_is_a_sentence(folder: Path) -> None:
 
 
 def test_an_undeclared_file_is_refused(folder: Path) -> None:
-    each = dvcfile.stage(f"spectra@shapes-{MODELS[0]}")
-    assert each.dep("data/activations") == Path(f"data/activations/shapes/{MODELS[0]}.zarr")
+    each = dvcfile.stage(f"spectra@shapes-{MODELS[0]}-shapes")
+    # named twice where the weights are the data set's own
+    store = Path(f"data/activations/shapes/{MODELS[0]}/shapes.zarr")
+    assert each.dep("data/activations") == store
     with pytest.raises(UserError, match=r"needs one dependency below data/weights, .* declares 0"):
         each.dep("data/weights")
 
@@ -73,8 +82,8 @@ def _one_of_each() -> list[str]:
     return [
         "synthesise",
         "decode@gestures",
-        *(f"{name}@gestures-{MODELS[1]}" for name in ("finetune", "evaluate", "extract", "noise")),
-        f"spectra@gestures-{MODELS[1]}",
+        *(f"{name}@gestures-{MODELS[1]}" for name in ("finetune", "evaluate", "noise")),
+        *(f"{name}@gestures-{MODELS[1]}-shapes" for name in ("extract", "spectra")),
         "report",
     ]
 
@@ -104,7 +113,7 @@ def _another(value: object) -> object:
 
 
 # Keys that choose which stages there are: changing them names other stages.
-MATRIX = ("study.datasets", "study.models", "study.size")
+MATRIX = ("study.datasets", "study.models", "study.weights", "study.size")
 
 
 @pytest.mark.parametrize("name", _one_of_each())
@@ -186,7 +195,7 @@ def test_reading_an_undeclared_parameter_is_an_error(
         spectra: dict
 
     monkeypatch.setattr(stage, "_refuse_a_foreign_package", lambda: None)
-    run = stage.start("spectra", "shapes", MODELS[0])
+    run = stage.start("spectra", "shapes", MODELS[0], "shapes")
     with pytest.raises(UserError, match=r"Parameter decode of stage .* dvc.yaml does not declare"):
         run.settings(Greedy)
     with pytest.raises(UserError, match=r"Parameter seed of stage .* the stage does not read it"):
@@ -200,14 +209,14 @@ def test_an_output_behind_a_link_is_refused_before_the_work(
     (folder / "data").mkdir(exist_ok=True)
     (folder / "data/spectra").symlink_to(tmp_path)
     # without Git DVC takes it
-    stage.start("spectra", "shapes", MODELS[0])
+    stage.start("spectra", "shapes", MODELS[0], "shapes")
     (folder / ".git").mkdir()
     with pytest.raises(UserError, match=r"data/spectra is a link to .*; mount that place at"):
-        stage.start("spectra", "shapes", MODELS[0])
+        stage.start("spectra", "shapes", MODELS[0], "shapes")
     stage.start("noise", "shapes", MODELS[0])
     (folder / "data/spectra").unlink()
 
 
 def test_a_foreign_package_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"runs the code of .*, not of this project"):
-        stage.start("spectra", "shapes", MODELS[0])
+        stage.start("spectra", "shapes", MODELS[0], "shapes")

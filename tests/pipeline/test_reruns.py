@@ -67,7 +67,8 @@ def _keys(entries: list) -> list[str]:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy(tmp_path_factory.mktemp("reruns") / "study", {"study.datasets": [DATASET]})
+    names = {"study.datasets": [DATASET], "study.weights": [DATASET]}
+    folder = copy(tmp_path_factory.mktemp("reruns") / "study", names)
     yaml = YAML()
     content = yaml.load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
     for stage in content["stages"].values():
@@ -131,9 +132,15 @@ def _add_key_to_the_report(folder: Path) -> None:
 
 
 def _each(stages: tuple[str, ...], models: tuple[str, ...] = MODELS) -> set[str]:
-    return {f"{stage}@{DATASET}-{model}" for stage in stages for model in models}
+    """Names of the stages of all models; some stages have a name of weights too."""
+    return {
+        f"{stage}@{DATASET}-{model}{f'-{DATASET}' if stage in OF_WEIGHTS else ''}"
+        for stage in stages
+        for model in models
+    }
 
 
+OF_WEIGHTS = ("extract", "spectra")
 FROM_WEIGHTS = ("evaluate", "extract", "spectra", "noise")
 ALL_OF_A_MODEL = ("finetune", *FROM_WEIGHTS)
 ONE = ("timesformer_divided",)
@@ -177,8 +184,12 @@ CHANGES = {
         _each(("evaluate", "spectra", "noise")) | {"report"},
     ),
     "the definitions of the spectra": (
-        _append(f"{SRC}/spectra/definitions.py"),
-        _each(("spectra",)) | {"report"},
+        _append(f"{SRC}/fourier/definitions.py"),
+        _each(("extract", "spectra")) | {"report"},
+    ),
+    "what is kept of activations": (
+        _set("extract.per_class", 1),
+        _each(("extract", "spectra")) | {"report"},
     ),
     "one model file": (
         _append(f"{SRC}/models/timesformer_divided.py"),
@@ -255,7 +266,7 @@ def test_the_graph_is_that_of_dvc(study: Path) -> None:
 
 
 def test_lanes_that_fit_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "_cores", lambda: 8)
+    monkeypatch.setattr(lanes.workers, "cores", lambda: 8)
     free = 64 << 30
     monkeypatch.setattr(lanes.psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
     assert lanes.fitting(None, gpus=0) == 1

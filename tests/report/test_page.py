@@ -153,7 +153,7 @@ def test_frames_of_the_test_clips_are_described_where_they_were_counted(made: Pa
     nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "noise": {}, "curves": {}}
     told = {"i3d": accuracy() | {"sampling": sampling()}}
     page_text = text(make_page(replace(results(), accuracy=told, **nothing)).html)
-    assert "I3D 128 8 7.5 12.5 % 3.1 % 0.250" in page_text
+    assert "I3D 1 8 7.5 12.5 % 3.1 % 0.250" in page_text
 
 
 def test_text_from_outside_is_escaped(made: Page) -> None:

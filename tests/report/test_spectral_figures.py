@@ -104,6 +104,11 @@ def test_figure_1_has_the_static_clip_thin_behind_and_both_lines_break(
     assert axis.get_ylim()[0] > -3.31
 
 
+def test_the_axis_of_figure_1_goes_up_to_a_static_clip_above_the_clips() -> None:
+    axis = figure1({"swin": depth_table("swin", static=4)}, POSTER, None, dpi=50).axes[0]
+    assert axis.get_ylim()[1] > 4 - 0.7
+
+
 def test_figure_1_does_without_a_static_control() -> None:
     table = depth_table("swin", controls=("clip",))
     figure = figure1({"swin": table}, POSTER, None, dpi=50)
@@ -152,8 +157,8 @@ def test_the_difference_of_clip_and_static_is_drawn_for_models_that_have_both() 
 
 def test_differences_far_above_are_named_and_not_drawn() -> None:
     axis = motion_figure({"i3d": depth_table("i3d", static=-9)}, POSTER, dpi=50).axes[0]
-    assert [text.get_text() for text in axis.texts] == ["13 above the axis: 8.0 to 8.0"]
-    assert axis.get_ylim()[1] < 5
+    assert [text.get_text() for text in axis.texts] == ["13 of 16 taps above the axis: 8.0 to 8.0"]
+    assert axis.get_ylim() == pytest.approx((-0.31, 0.31))
     near = motion_figure({"i3d": depth_table("i3d")}, POSTER, dpi=50).axes[0]
     assert list(near.texts) == []
 
@@ -296,7 +301,7 @@ def test_discriminability_has_its_null_value_in_the_middle_of_the_scale(
     assert norm(np.array(1.0)) == pytest.approx(0.5)
     # F = 1 + bin at T' = 8, of Swin 1 + 8
     assert list(np.ma.asarray(_meshes(clip)[0].get_array())[:, 0]) == [1, 2, 3, 4, 5]
-    assert norm.vmax == pytest.approx(9)
+    assert (norm.vmin, norm.vmax) == pytest.approx((1 / 9, 9))
     assert np.ma.asarray(_meshes(static)[0].get_array()).max() == 1
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -91,10 +92,12 @@ def test_table_1_has_the_poster_beside_it_for_the_posters_data_sets() -> None:
 
 def test_clips_are_described_where_the_accuracy_says_what_they_consist_of() -> None:
     told = accuracy() | {"sampling": sampling(seconds=0.125)}
-    found = replace(results(), accuracy={"i3d": accuracy(), "timesformer_divided": told})
-    (row,) = rows.sampling_rows(found)
-    assert (row.model, row.clips, row.frames) == ("TimeSformer (divided)", 128, 8)
+    without_rate = accuracy() | {"sampling": sampling(seconds=None)}
+    metrics = {"i3d": accuracy(), "timesformer_divided": told, "swin": without_rate}
+    row, other = rows.sampling_rows(replace(results(), accuracy=metrics))
+    assert (row.model, row.clips, row.frames) == ("TimeSformer (divided)", 1, 8)
     assert (row.distinct, row.repeated, row.looped, row.seconds) == (7.5, 12.5, 3.125, 0.125)
+    assert np.isnan(other.seconds)
 
 
 def test_noise_rows_name_the_weakest_cell() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, cast
 
 import numpy as np
@@ -60,21 +61,24 @@ class Synthetic:
     inputs: tuple[str, ...]
     part: Part
     measured: Sequence[Measured]
+    own: Measurements | None = None
 
     def __iter__(self) -> Iterator[Measured]:
         return iter(self.measured)
 
 
 def measurements(
-    taps: Mapping[TapFacts, Mapping[str, NDArray]], videos: Part | None = None
+    taps: Mapping[TapFacts, Mapping[str, NDArray]],
+    videos: Part | None = None,
+    own: Measurements | None = None,
 ) -> Measurements:
     """taps: for each tap its activations (rows t h w c) under each input."""
     inputs = tuple(next(iter(taps.values())))
     measured = []
-    for facts, activations in taps.items():
+    for (facts, activations), theirs in zip(taps.items(), own or repeat(None)):
         x = np.stack([activations[name] for name in inputs])
-        measured.append(Measured(facts, means(x), dead(x)))
-    made = Synthetic(inputs, videos or part(), measured)
+        measured.append(Measured(facts, means(x), dead(x), theirs))
+    made = Synthetic(inputs, videos or part(), measured, own)
     return cast(Measurements, made)
 
 
@@ -139,7 +143,7 @@ def _arguments(made: Measurements, draws: int) -> dict:
     return {
         "seconds_per_frame": SECONDS_PER_FRAME,
         "resamples": resamples(made.part.groups, seed=0, draws=draws),
-        "facts": {"dataset": "toy", "model": "m", "weights_sha256": "0"},
+        "facts": {"dataset": "toy", "model": "m", "weights": "toy", "weights_sha256": "0"},
     }
 
 

@@ -1,5 +1,7 @@
 """The table of bins, of activations made by hand."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,11 +9,12 @@ import pytest
 from signal_perception.fourier import definitions
 from signal_perception.spectra import estimates, per_bin
 from signal_perception.spectra.discriminability import ratio
-from signal_perception.spectra.estimates import CLIP_STATIC
+from signal_perception.spectra.estimates import CLIP_OWN, CLIP_STATIC
+from signal_perception.spectra.run import Measurements
 from signal_perception.statistics.comparison import holm, p_value
 from signal_perception.statistics.intervals import interval, resamples
 from tests.spectra import synthetic
-from tests.spectra.synthetic import bins, measurements, noise, one, pick, sine, still, tap
+from tests.spectra.synthetic import bins, depth, measurements, noise, one, pick, sine, still, tap
 
 WIDE = (8, 8, 8, 2)
 MLP = tap("00.mlp")
@@ -89,6 +92,23 @@ def test_clip_minus_static_is_the_paired_difference_of_each_video() -> None:
     others = table.loc[table["control"] != CLIP_STATIC]
     assert others[["p", "p_holm"]].isna().to_numpy().all()
     assert np.isnan(found["dead_share"].to_numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("table", "labels"),
+    [(bins, {"transform": "temporal", "bin": 2}), (depth, {"point": "poster"})],
+)
+def test_other_weights_are_compared_with_the_own_ones_video_by_video(
+    table: Callable[[Measurements], pd.DataFrame], labels: dict[str, object]
+) -> None:
+    labels = {"statistic": "log_mean", "quantity": "delta", **labels}
+    own = measurements({MLP: {"clip": noise(6, seed=1)}})
+    other = measurements({MLP: {"clip": noise(6, seed=2, mean=3)}}, own=own)
+    found = {row["control"]: row for row in pick(table(other), **labels).to_dict("records")}
+    assert set(found) == {"clip", CLIP_OWN}
+    difference = found["clip"]["value"] - one(table(own), **labels)["value"]
+    assert found[CLIP_OWN]["value"] == pytest.approx(difference, abs=1e-9)
+    assert 0 < found[CLIP_OWN]["p"] <= found[CLIP_OWN]["p_holm"] <= 1
 
 
 def test_holm_corrects_over_the_taps_of_one_kind_and_side() -> None:
@@ -213,7 +233,7 @@ def test_without_a_static_input_nothing_is_paired() -> None:
     table = bins(made)
     assert set(table["control"]) == {"clip", "shuffled"}
     assert table[["p", "p_holm"]].isna().to_numpy().all()
-    assert estimates.controls(made.inputs) == ("clip", "shuffled")
+    assert estimates.controls(made.inputs, None) == ("clip", "shuffled")
 
 
 def test_dead_series_are_counted_under_each_input() -> None:

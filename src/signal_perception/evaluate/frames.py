@@ -11,6 +11,8 @@ from signal_perception.clips.sampling import frame_seconds, test_indices
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
 
+COLUMNS = ("distinct", "repeated", "looped", "seconds")
+
 
 def frames(store: ClipStore, input: Input, clips: int) -> pd.DataFrame:
     """A row per video: means over its clips of `distinct`, `repeated` and `looped` frames.
@@ -34,17 +36,18 @@ def frames(store: ClipStore, input: Input, clips: int) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame, input: Input, clips: int) -> dict[str, float | int | None]:
-    """What `frames` found of all videos.
+    """What `frames` found of all videos, in its columns.
 
     frames, clips: of a clip, of a video. distinct: mean per clip. repeated, looped: percent of the
     videos with such frames. seconds: median, None where no rate is known.
     """
-    seconds = table["seconds"].dropna()
+    shown = {name: table[name].to_numpy(np.float64) for name in COLUMNS}
+    seconds = shown["seconds"][~np.isnan(shown["seconds"])]
     return {
         "clips": clips,
         "frames": input.frames,
-        "distinct": float(table["distinct"].mean()),
-        "repeated": 100 * float(np.mean(table["repeated"] > 0)),
-        "looped": 100 * float(np.mean(table["looped"] > 0)),
-        "seconds": float(seconds.median()) if len(seconds) else None,
+        "distinct": float(shown["distinct"].mean()),
+        "repeated": 100 * float(np.mean(shown["repeated"] > 0)),
+        "looped": 100 * float(np.mean(shown["looped"] > 0)),
+        "seconds": float(np.median(seconds)) if len(seconds) else None,
     }

@@ -61,7 +61,7 @@ def metrics(
 
     dropped: test videos that were not scored.
     """
-    first = table[table["control"] == CLIP]
+    first = table.loc[table["control"] == CLIP, :]
     draws = resamples(list(first["group"]), settings.seed, _DRAWS)
     classes = len(next(iter(first["scores"])))
     rows = {

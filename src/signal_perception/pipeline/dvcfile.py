@@ -55,7 +55,7 @@ class Stage:
         return self._one("output", self.outs, beginning)
 
     def _one(self, kind: str, paths: Iterable[Path], beginning: str) -> Path:
-        found = [path for path in paths if path.is_relative_to(beginning)]
+        found = list(dict.fromkeys(path for path in paths if path.is_relative_to(beginning)))
         if len(found) != 1:
             raise UserError(
                 f"Stage {self.name} needs one {kind} below {beginning}, and {DVCFILE} declares "

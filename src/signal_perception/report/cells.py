@@ -85,7 +85,7 @@ def _scale(figure: Figure, grid: NDArray, colours: Mapping[str, Any]) -> Colorba
     """The scale of colour beside the grid, with plain numbers where it is logarithmic."""
     look: dict[str, Any] = {"pad": 0.01, "aspect": 30}
     if isinstance(colours["norm"], LogNorm):
-        look |= {"ticks": LogLocator(subs=(1, 2, 5)), "format": "%g"}
+        look |= {"ticks": LogLocator(subs=(1, 2, 5)), "format": "%g", "extend": "min"}
     bar = figure.colorbar(ScalarMappable(**colours), ax=grid, **look)
     bar.minorticks_off()
     return bar

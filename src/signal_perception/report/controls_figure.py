@@ -62,7 +62,7 @@ def _panel(axis: Axes, table: pd.DataFrame, look: tuple[str, str], reading: Read
         if pixels >= lowest:
             axis.axhline(pixels, linewidth=0.7, **_dashes(control))
     if notes:
-        lines.note_at_the_edge(axis, notes, top=False, color=_COLORS["static"])
+        lines.note_below(axis, notes, _COLORS["static"])
 
 
 def _below_the_axis(control: str, values: NDArray[np.float64]) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from signal_perception.fourier import definitions
-from signal_perception.vocabulary import CLIP
+from signal_perception.vocabulary import CLIP, INPUTS
 
 ROLES = {
     "spatial_attn": "MSA",
@@ -31,7 +31,7 @@ INPUT = "input"
 STATIC = "static"
 # What the tables call the paired difference between the clip and its static control.
 DIFFERENCE = f"{CLIP}-{STATIC}"
-# Of one length along the depth: lines along it break where one of these changes.
+# The columns that hold the sizes a transform runs over: lines break where one of them changes.
 SIZES = {
     "temporal": ("tokens",),
     "spatial": ("height", "width"),
@@ -53,9 +53,9 @@ class Reading:
 
 
 def controls(tables: Tables) -> list[str]:
-    """The controls of all tables, other than the clip itself, in order of appearance."""
-    found = dict.fromkeys(name for table in tables.values() for name in table["control"].unique())
-    return [name for name in found if name not in (CLIP, DIFFERENCE)]
+    """The controls on the order of the frames that any of the tables has."""
+    found = {name for table in tables.values() for name in table["control"].unique()}
+    return [name for name in INPUTS if name in found and name != CLIP]
 
 
 def side(rows: pd.DataFrame) -> str:

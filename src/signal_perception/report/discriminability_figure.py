@@ -19,7 +19,7 @@ _LABELS = {CLIP: "clip", depth.STATIC: "static"}
 def discriminability_figure(tables: Tables, *, dpi: int) -> Figure:
     """A row for the clip and one for its static control, a column per model; the colour is F.
 
-    The scale is logarithmic and as long below F = 1 as above, so that F = 1 is its middle.
+    The scale is logarithmic, up to the largest F and as long below F = 1, which is its middle.
 
     Parameters
     ----------
@@ -31,7 +31,8 @@ def discriminability_figure(tables: Tables, *, dpi: int) -> Figure:
     values = np.concatenate(
         [depth.numbers(part, "value") for parts in found.values() for part in parts.values()]
     )
-    far = max(float(np.exp(np.abs(np.log(values[values > 0] / NULL)).max())), 1.1)
+    # values below the null value say no less than others there, so they do not stretch the scale
+    far = max(float(values.max()) / NULL, 2.0)
     return cells_figure(
         rows,
         list(tables),

@@ -46,7 +46,7 @@ def _panel(
     axis: Axes, tables: Tables, panel: str, reading: Reading, reference: Reference | None
 ) -> list[float]:
     """Draw one panel; the values that its axis has to show."""
-    shown = []
+    shown: list[float] = []
     for model, (color, marker) in style.looks(list(tables)).items():
         static = depth.profile(tables[model], panel, reading, control=depth.STATIC)
         behind = {"color": color, "marker": ".", "markersize": 2, "zorder": 1.5}
@@ -57,6 +57,9 @@ def _panel(
         size = lines.marker_size(taps)
         lines.line(axis, drawn, color=color, marker=marker, markersize=size)
         shown += [*depth.numbers(taps, "value", "low", "high")]
+        # below the clips a static curve may leave the axis, above them it is a finding
+        values = depth.numbers(static, "value")
+        shown += [*values[values > max(shown, default=np.inf)]]
         if reference and model in reference[panel]:
             shown += _dotted(axis, reference[panel][model], color)
     axis.set(title=depth.TITLES[panel], xlabel=lines.X_LABEL, xlim=(-0.03, 1.03))

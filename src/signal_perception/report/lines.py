@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from signal_perception.report import style
 
@@ -84,6 +85,13 @@ def label_first_column(axes: Mapping[str, Axes], label: str) -> None:
             axis.set_ylabel(label)
 
 
+def limits(values: NDArray[np.float64], least: float = 0.0) -> tuple[float, float]:
+    """Ends of an axis that shows all values, ± `least`, and a little of both sides of 0."""
+    low, high = min(-least, *values, 0.0), max(least, *values, 0.0)
+    reach = 0.12 * max(high - low, 1e-3)
+    return low - reach, high + reach
+
+
 def kind_handles(kinds: Sequence[str]) -> list[Line2D]:
     """Legend entries of the kinds of taps."""
     looks = {kind: KINDS[kind] for kind in kinds}
@@ -101,14 +109,12 @@ def model_handles(models: Sequence[str]) -> list[Line2D]:
     ]
 
 
-def note_at_the_edge(axis: Axes, lines: Sequence[str], *, top: bool, color: str) -> None:
-    """Lines of text inside the axis at its top or bottom, which is made longer for them."""
-    y, va = (0.98, "top") if top else (0.02, "bottom")
-    place = {"transform": axis.transAxes, "ha": "center", "va": va}
-    axis.text(0.5, y, "\n".join(lines), fontsize=7.5, color=color, **place)
+def note_below(axis: Axes, notes: Sequence[str], color: str) -> None:
+    """Lines of text inside the axis at its bottom, which is made longer for them."""
+    place = {"transform": axis.transAxes, "ha": "center", "va": "bottom"}
+    axis.text(0.5, 0.02, "\n".join(notes), fontsize=7.5, color=color, **place)
     low, high = axis.get_ylim()
-    room = 0.08 * len(lines) * (high - low)
-    axis.set_ylim(low - room * (not top), high + room * top)
+    axis.set_ylim(low - 0.08 * len(notes) * (high - low), high)
 
 
 def signed(value: float, digits: int = 1) -> str:

@@ -22,46 +22,46 @@ def motion_figure(tables: Tables, reading: Reading, *, dpi: int) -> Figure:
     tables = {model: table for model, table in tables.items() if depth.has_static(table)}
     with style.look():
         figure, axes = lines.panels(list(tables), dpi=dpi, sharey=True)
-        drawn = {
-            kind for model, axis in axes.items() for kind in _panel(axis, tables[model], reading)
-        }
+        shown = [_panel(axis, tables[model], reading) for model, axis in axes.items()]
+        every = pd.concat(shown)
+        values = depth.numbers(every, "value", "low", "high")
+        for axis in axes.values():
+            axis.set_ylim(*lines.limits(values, least=0.25))
         lines.label_first_column(axes, "clip − static, Δ log amplitude")
-        kinds = [kind for kind in depth.KINDS if kind in drawn]
-        style.legend(figure, _handles(kinds), "outside lower center")
+        style.legend(figure, _handles(depth.kinds(every)), "outside lower center")
     return figure
 
 
-def _panel(axis: Axes, table: pd.DataFrame, reading: Reading) -> list[str]:
-    """Draw one model; the kinds that it has."""
+def _panel(axis: Axes, table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """Draw one model; its taps without the values that lie too far above."""
     taps = depth.profile(table, "a", reading, control=depth.DIFFERENCE)
+    far = taps["value"] > _FAR
+    near = taps.copy()
+    near.loc[far, ["value", "low", "high"]] = np.nan
     axis.axhline(0, color="#333333", linewidth=0.9)
-    kinds = depth.kinds(taps)
-    for kind in kinds:
-        _kind(axis, depth.of_kind(taps, kind), kind)
-    values = depth.numbers(taps, "value")
-    far = values[values > _FAR]
-    if len(far):
-        span = f"{lines.signed(far.min())} to {lines.signed(far.max())}"
+    for kind in depth.kinds(near):
+        _kind(axis, depth.of_kind(near, kind), kind)
+    values = depth.numbers(taps.loc[far], "value")
+    if len(values):
+        span = f"{lines.signed(values.min())} to {lines.signed(values.max())}"
         axis.text(
-            *(0.5, 0.98, f"{len(far)} above the axis: {span}"),
+            *(0.5, 0.98, f"{len(values)} of {len(taps)} taps above the axis: {span}"),
             transform=axis.transAxes,
             ha="center",
             va="top",
             fontsize=7.5,
         )
-    return kinds
+    return near
 
 
 def _kind(axis: Axes, taps: pd.DataFrame, kind: str) -> None:
     color, marker = lines.KINDS[kind]
-    near = taps.copy()
-    near.loc[near["value"] > _FAR, ["value", "low", "high"]] = np.nan
-    drawn = lines.broken(near)
+    drawn = lines.broken(taps)
     lines.band(axis, drawn, color)
     lines.line(axis, drawn, color=color, linewidth=1.2)
-    sure = motion.significant(near)
+    sure = motion.significant(taps)
     size = lines.marker_size(taps) + 0.5
-    for part, face in ((near.loc[sure], color), (near.loc[~sure], "white")):
+    for part, face in ((taps.loc[sure], color), (taps.loc[~sure], "white")):
         look = {"marker": marker, "markersize": size, "markerfacecolor": face}
         lines.line(axis, part, color=color, linestyle="None", **look)
 

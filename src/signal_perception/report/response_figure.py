@@ -1,11 +1,9 @@
 """Block response along the depth: where the blocks let high rhythms pass, and where they do not."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
 from signal_perception.report import depth, lines, style
 from signal_perception.report.depth import Reading, Tables
@@ -26,7 +24,7 @@ def response_figure(tables: Tables, reading: Reading, *, dpi: int) -> Figure:
         for model, axis in axes.items():
             _panel(axis, found[model], _values(tables[model], reading, depth.STATIC))
         every = pd.concat(list(found.values()))
-        limits = _limits(depth.numbers(every, "value", "low", "high"))
+        limits = lines.limits(depth.numbers(every, "value", "low", "high"))
         for axis in axes.values():
             axis.set_ylim(*limits)
             _halves(axis, limits)
@@ -50,13 +48,6 @@ def _panel(axis: Axes, clip: pd.DataFrame, static: pd.DataFrame) -> None:
         drawn = lines.broken(depth.of_kind(clip, kind))
         lines.band(axis, drawn, color)
         lines.line(axis, drawn, color=color, marker=marker, markersize=lines.marker_size(clip))
-
-
-def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Ends of an axis that shows all values, and something of both halves."""
-    low, high = min(0.0, *values), max(0.0, *values)
-    reach = 0.12 * max(high - low, 1e-3)
-    return low - reach, high + reach
 
 
 def _halves(axis: Axes, limits: tuple[float, float]) -> None:

@@ -39,9 +39,9 @@ class AccuracyRow:
 class SamplingRow:
     """What the test clips of a model consist of.
 
-    clips: number of clips. frames: in each; distinct: different ones of these, mean over clips.
-    repeated: percent of clips with a frame equal to the one before it. looped: percent that begin
-    again. seconds: nominal time between frames, median over videos.
+    clips: of a video. frames: in each; distinct: different ones of these, mean over clips.
+    repeated: percent of videos with a frame equal to the one before it; looped: with a clip that
+    begins again. seconds: nominal time between frames, median over videos, NaN where none is known.
     """
 
     model: str
@@ -97,11 +97,14 @@ def accuracy_rows(results: Results) -> list[AccuracyRow]:
 def sampling_rows(results: Results) -> list[SamplingRow]:
     """One row per model whose accuracy says what its clips consist of."""
     names = [field.name for field in fields(SamplingRow)][1:]
-    return [
-        SamplingRow(style.name(model), **{name: metrics["sampling"][name] for name in names})
-        for model, metrics in results.accuracy.items()
-        if "sampling" in metrics
-    ]
+    rows = []
+    for model, metrics in results.accuracy.items():
+        if "sampling" in metrics:
+            told = {name: metrics["sampling"][name] for name in names}
+            if told["seconds"] is None:
+                told["seconds"] = float("nan")
+            rows.append(SamplingRow(style.name(model), **told))
+    return rows
 
 
 def noise_rows(table: pd.DataFrame) -> list[NoiseRow]:

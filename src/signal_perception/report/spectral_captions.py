@@ -69,7 +69,8 @@ def motion(tables: Tables, reading: Reading) -> list[str]:
         "0 the clip has more at this frequency than a picture that does not move; at 0 the curve "
         "of Figure 1 is the model's own time code.",
         f"{_bands(tables)} Filled markers: p < .05 after {_HOLM}; hollow ones: not different. "
-        "Lines break where T′ changes or a tap has no such bin.",
+        "Lines break where T′ changes or a tap has no such bin. Differences above 5 are counted at "
+        "the top of a panel and not drawn: there the static clip has next to nothing.",
     ]
 
 
@@ -160,10 +161,11 @@ def discriminability(tables: Tables) -> list[str]:
     """
     return [
         "F = variance between classes over variance within them of each video's mean ln(A + ε), "
-        "per bin; bin 0 is at the bottom. Where an amplitude says nothing about the class F is "
-        "near 1 (white), but below 1 where each source of videos has all classes and above 1 where "
-        f"it has one; and F grows with the number of videos. Over {videos(tables)}. What "
-        "the static clip has too, the class is told by without motion."
+        "per bin; bin 0 is at the bottom; grey where nothing differs between videos. Where an "
+        "amplitude says nothing about the class F is near 1 (white), but below 1 where each source "
+        "of videos has all classes and above 1 where it has one; and F grows with the number of "
+        f"videos. Over {videos(tables)}. What the static clip has too, the class is told by "
+        "without motion."
     ]
 
 

@@ -1,7 +1,8 @@
 """Means over videos with intervals and p values: from arrays per video to rows of a table.
 
-A control is an input of the model, or `CLIP_STATIC`: the paired difference, video by video, between
-the clip and its first frame repeated. What is left there is what the motion did.
+A control is an input of the model, or a paired difference, video by video: `CLIP_STATIC`, between
+the clip and its first frame repeated, where what is left is what the motion did; or `CLIP_OWN`, of
+the clip between these weights and those fine-tuned on the data set itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ from signal_perception.vocabulary import CLIP, INPUTS
 
 STATIC = "static"
 CLIP_STATIC = "clip-static"
+CLIP_OWN = "clip-own"
+PAIRED = (CLIP_STATIC, CLIP_OWN)
 
 # Columns with words, and the order of their words in the tables.
 _WORDS = {
@@ -35,7 +38,7 @@ _WORDS = {
     ),
     "statistic": definitions.STATISTICS,
     "point": definitions.POINTS,
-    "control": (*INPUTS, CLIP_STATIC),
+    "control": (*INPUTS, *PAIRED),
 }
 _NUMBERS = ("order", "bin")
 
@@ -62,20 +65,25 @@ def block(values: NDArray, axes: Mapping[str, Sequence], **constants: str) -> Bl
     return Block(labels | same, values.reshape(len(values), -1))
 
 
-def paired(values: NDArray, inputs: Sequence[str]) -> NDArray[np.float64]:
-    """Values (videos, inputs, …) with the difference clip − static behind: (videos, controls, …).
+def paired(values: NDArray, inputs: Sequence[str], own: NDArray | None) -> NDArray[np.float64]:
+    """Values (videos, inputs, …) with the paired differences behind: (videos, controls, …).
 
-    As they are where there is no static input.
+    own: the values with the data set's own weights, None where these are they. There is no
+    difference to static where that is no input.
     """
-    if STATIC not in inputs:
-        return values
-    difference = values[:, inputs.index(CLIP)] - values[:, inputs.index(STATIC)]
-    return np.concatenate([values, difference[:, None]], axis=1)
+    clip = values[:, inputs.index(CLIP)]
+    differences = []
+    if STATIC in inputs:
+        differences.append(clip - values[:, inputs.index(STATIC)])
+    if own is not None:
+        differences.append(clip - own[:, inputs.index(CLIP)])
+    return np.concatenate([values, *(each[:, None] for each in differences)], axis=1)
 
 
-def controls(inputs: Sequence[str]) -> tuple[str, ...]:
+def controls(inputs: Sequence[str], own: object) -> tuple[str, ...]:
     """Names along the second axis of `paired`."""
-    return (*inputs, CLIP_STATIC) if STATIC in inputs else tuple(inputs)
+    static = (CLIP_STATIC,) if STATIC in inputs else ()
+    return (*inputs, *static, *(() if own is None else (CLIP_OWN,)))
 
 
 def estimate(blocks: Sequence[Block], resamples: Resamples) -> pd.DataFrame:
@@ -88,7 +96,7 @@ def estimate(blocks: Sequence[Block], resamples: Resamples) -> pd.DataFrame:
     }
     values = np.concatenate([each.values for each in blocks], axis=1)
     present = np.isfinite(values).all(axis=0)
-    tested = present & (labels["control"] == CLIP_STATIC)
+    tested = present & np.isin(labels["control"], PAIRED)
     low, high, p = np.full((3, values.shape[1]), np.nan)
     if present.any():
         low[present], high[present] = interval(values[:, present], resamples)

@@ -1,6 +1,6 @@
 """The table of bins: Δ, block response and class discriminability of every tap and frequency."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from signal_perception.statistics.intervals import Resamples
 from signal_perception.vocabulary import CLIP
 
 COLUMNS = (
-    *("dataset", "model", "weights_sha256", "transform", "control"),
+    *("dataset", "model", "weights", "weights_sha256", "transform", "control"),
     *("tap", "order", "kind", "block", "side", "tokens", "height", "width"),
     *("bin", "omega", "hz", "quantity", "statistic", "value", "low", "high", "p", "p_holm"),
     *("is_poster", "is_nyquist", "n_videos", "n_clusters", "dead_share", "epsilon"),
@@ -67,9 +67,12 @@ def table(
 
 
 def _paired_deltas(measured: Measured, measurements: Measurements) -> dict[str, NDArray]:
+    clips, own = measurements.part.clips, measured.own
     return {
         transform: estimates.paired(
-            deltas(measured, transform, measurements.part.clips), measurements.inputs
+            deltas(measured, transform, clips),
+            measurements.inputs,
+            None if own is None else deltas(own, transform, clips),
         )
         for transform in definitions.TRANSFORMS
     }
@@ -77,7 +80,7 @@ def _paired_deltas(measured: Measured, measurements: Measurements) -> dict[str, 
 
 def _delta_blocks(now: _Deltas, measurements: Measurements) -> Iterator[Block]:
     for transform, values in now.values.items():
-        yield _block(values, measurements.inputs, 0, transform, "delta")
+        yield _block(values, measurements, 0, transform, "delta")
 
 
 def _response_blocks(
@@ -91,15 +94,15 @@ def _response_blocks(
             _, response = definitions.block_response(
                 [before.values[transform], values], [before.tap.shape[0], now.tap.shape[0]]
             )
-            yield _block(response[..., 1:], measurements.inputs, 1, transform, "block_response")
+            yield _block(response[..., 1:], measurements, 1, transform, "block_response")
 
 
 def _block(
-    values: NDArray, inputs: Sequence[str], first: int, transform: str, quantity: str
+    values: NDArray, measurements: Measurements, first: int, transform: str, quantity: str
 ) -> Block:
     """A block of values (videos, controls, statistics, bins first …)."""
     axes = {
-        "control": estimates.controls(inputs),
+        "control": estimates.controls(measurements.inputs, measurements.own),
         "statistic": definitions.STATISTICS,
         "bin": range(first, first + values.shape[-1]),
     }

@@ -1,6 +1,7 @@
 """The table of taps: numbers that stand for a temporal spectrum, along the depth of a model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from signal_perception.spectra.run import Measured, Measurements
 from signal_perception.statistics.intervals import Resamples
 
 COLUMNS = (
-    *("dataset", "model", "weights_sha256", "control"),
+    *("dataset", "model", "weights", "weights_sha256", "control"),
     *("tap", "order", "kind", "block", "side", "tokens"),
     *("point", "omega", "hz", "quantity", "statistic", "value", "low", "high", "p", "p_holm"),
     *("reason", "n_videos", "n_clusters", "dead_share"),
@@ -50,7 +51,7 @@ def table(
     parts = []
     for measured in measurements:
         tap = measured.tap
-        blocks = [*_point_blocks(measured, measurements), *_energy_blocks(measured, measurements)]
+        blocks = list(_blocks(measured, measurements))
         rows = estimates.estimate(blocks, resamples)
         missing = np.concatenate([np.isnan(each.values).sum(axis=0) for each in blocks])
         omega = _omega(rows, tap)
@@ -69,39 +70,36 @@ def table(
     return estimates.arranged(estimates.with_holm(whole, _FAMILY), COLUMNS)
 
 
-def _point_blocks(measured: Measured, measurements: Measurements) -> Iterator[Block]:
-    """Δ at the points, as it is and corrected for T', and at the matched ω."""
-    tokens = measured.tap.shape[0]
-    delta = deltas(measured, "temporal", measurements.part.clips)
-    axes = {
-        "control": estimates.controls(measurements.inputs),
-        "statistic": definitions.STATISTICS,
-    }
+def _blocks(measured: Measured, measurements: Measurements) -> Iterator[Block]:
+    """All numbers of a tap, of every video under every control."""
+    clips, own = measurements.part.clips, measured.own
+    theirs = repeat((None, None)) if own is None else _numbers(own, clips)
+    for (labels, values), (_, reference) in zip(_numbers(measured, clips), theirs):
+        both = estimates.paired(values, measurements.inputs, reference)
+        axes: dict[str, Sequence] = {"control": estimates.controls(measurements.inputs, own)}
+        if "statistic" not in labels:
+            axes["statistic"] = definitions.STATISTICS
+        yield estimates.block(both, axes, **labels)
 
-    def block(values: NDArray, quantity: str, point: str) -> Block:
-        both = estimates.paired(values, measurements.inputs)
-        return estimates.block(both, axes, quantity=quantity, point=point)
 
+def _numbers(measured: Measured, clips: int) -> Iterator[tuple[dict[str, str], NDArray]]:
+    """Labels and values: (videos, inputs, statistics), or (videos, inputs) where there is none.
+
+    Δ at the points, as it is and corrected for T', and at the matched ω; then what sums up all
+    bins.
+    """
+    shape = measured.tap.shape
+    delta = deltas(measured, "temporal", clips)
     for point in definitions.POINTS:
-        chosen = definitions.representative("temporal", *measured.tap.shape[:3], point)
-        values = _at(delta, chosen)
-        yield block(values, "delta", point)
-        yield block(definitions.corrected(values, tokens), "corrected", point)
-    yield block(definitions.matched(delta, tokens, MATCHED), "matched", _NO_POINT)
-
-
-def _energy_blocks(measured: Measured, measurements: Measurements) -> Iterator[Block]:
-    """Numbers that sum up all bins."""
-    inputs = measurements.inputs
+        values = _at(delta, definitions.representative("temporal", *shape[:3], point))
+        yield {"quantity": "delta", "point": point}, values
+        yield {"quantity": "corrected", "point": point}, definitions.corrected(values, shape[0])
+    matched = definitions.matched(delta, shape[0], MATCHED)
+    yield {"quantity": "matched", "point": _NO_POINT}, matched
     for quantity, compute in _ENERGIES.items():
-        values = compute(measured.means["temporal"], measured.tap.shape[0])
-        yield estimates.block(
-            estimates.paired(average(values, measurements.part.clips), inputs),
-            {"control": estimates.controls(inputs)},
-            quantity=quantity,
-            statistic=_NO_STATISTIC,
-            point=_NO_POINT,
-        )
+        values = average(compute(measured.means["temporal"], shape[0]), clips)
+        labels = {"quantity": quantity, "point": _NO_POINT, "statistic": _NO_STATISTIC}
+        yield labels, values
 
 
 def _at(delta: NDArray, chosen: Bin) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -18,33 +19,50 @@ class Measured:
     """What the tables are made of: one tap under every input.
 
     means: transform → (inputs, rows, 3, bins) = mean ln(A+ε), mean A, mean A². dead: share of
-    series that are zero at every time (inputs, rows). A row is a clip.
+    series that are zero at every time (inputs, rows). A row is a clip. own: the same tap with the
+    data set's own weights, None where these are they.
     """
 
     tap: TapFacts
     means: Mapping[str, NDArray[np.float64]]
     dead: NDArray[np.float64]
+    own: "Measured | None" = None
 
 
 class Measurements:
     """The taps of a preset in execution order, one in memory at a time; can be read repeatedly.
 
-    inputs: names, the clip first. part: which videos the rows are.
+    inputs: names, the clip first. part: which videos the rows are. own: the measurements of the
+    data set's own weights, None where these are they.
     """
 
-    def __init__(self, store: ActivationStore, preset: str, units: Sequence[Unit[TapFacts]]):
+    def __init__(
+        self,
+        store: ActivationStore,
+        preset: str,
+        units: Sequence[Unit[TapFacts]],
+        own: "Measurements | None" = None,
+    ):
         self._store = store
+        self.facts = store.facts
+        self.own = own
         self._files = {unit.item.tap: unit.result for unit in units}
         self.inputs = tuple(store.inputs)
         self.taps = measurable(store, preset)
         self.part = part(store)
+        if own is not None and (own.part, own.inputs) != (self.part, self.inputs):
+            raise UserError(
+                "The activations of these weights and of the data set's own are not of the same "
+                "videos and inputs, so they cannot be compared; run the stage extract of both."
+            )
 
     def __iter__(self) -> Iterator[Measured]:
-        for tap in self.taps:
+        every = repeat(None) if self.own is None else self.own
+        for tap, own in zip(self.taps, every):
             found = self._means(tap)
             means = {name: np.asarray(found[name]) for name in definitions.TRANSFORMS}
             refuse_not_finite(tap, means, self.inputs, self.part)
-            yield Measured(tap, means, np.asarray(found["dead"]))
+            yield Measured(tap, means, np.asarray(found["dead"]), own)
 
     def _means(self, tap: TapFacts) -> Mapping[str, NDArray]:
         if tap.tap in self._files:
