@@ -1,26 +1,52 @@
-"""Run every benchmark: `make bench`.
+"""Measure the project beside other ways to do its work: `make bench`.
 
-Or only some: `python -m benchmarks decoding forward_passes`. Those of a GPU are apart:
-`python -m benchmarks.gpu`.
+    python -m benchmarks                     the light parts: decoding, loading, compression,
+                                             forward_passes
+    python -m benchmarks decoding loading    some of them
+    python -m benchmarks activations --help  what activations, means and spectra cost
+    python -m benchmarks gpu --help          what a GPU makes of the project
+
+The last two have options of their own.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import chain
 
 from benchmarks import compression, decoding, forward_passes, loading
+from signal_perception.pipeline import stage
+from signal_perception.pipeline.errors import UserError
+
+PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "decoding": decoding.measure,
+    "loading": loading.measure,
+    "compression": compression.measure,
+    "forward_passes": lambda: chain(forward_passes.rates(), forward_passes.peers()),
+}
+# Parts that are commands: benchmarks.<name>.command.
+COMMANDS = ("activations", "gpu")
 
 
-def lines() -> Iterator[str]:
-    parts = {
-        "decoding": decoding.measure,
-        "loading": loading.measure,
-        "compression": compression.measure,
-        "forward_passes": lambda: chain(forward_passes.rates(), forward_passes.peers()),
-    }
-    for name in sys.argv[1:] or parts:
-        yield from parts[name]()
+def main() -> None:
+    names = sys.argv[1:] or list(PARTS)
+    if unknown := [name for name in names if name not in PARTS]:
+        raise UserError(
+            f"There is no part {unknown[0]}; choose of {', '.join(PARTS)}, or one of "
+            f"{', '.join(COMMANDS)} alone with its options."
+        )
+    for name in names:
+        for line in PARTS[name]():
+            print(line, flush=True)
 
 
-for line in lines():
-    print(line, flush=True)
+if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        command = import_module(f"benchmarks.{sys.argv[1]}.command")
+        sys.argv = [f"benchmarks {sys.argv[1]}", *sys.argv[2:]]
+        stage.run(command.main)
+    else:
+        try:
+            main()
+        except UserError as error:
+            sys.exit(f"error: {error}")

@@ -19,9 +19,9 @@ from benchmarks.stores import video_files
 from signal_perception.clips.pictures import decode_into, encoder
 from signal_perception.clips.transforms import normalise, test_views
 from signal_perception.decode.video import decode
+from signal_perception.fourier import definitions, sums
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import capture
-from signal_perception.spectra import definitions
 
 _SETTINGS = (
     ("jpeg", 95, "full"),
@@ -121,7 +121,8 @@ def _seen(
 
 
 def _delta(activation: np.ndarray) -> np.ndarray:
-    means = definitions.means(activation, 1e-6)
+    found = sums.means(torch.from_numpy(activation)[None], sums.Epsilons(1e-6, 1e-6, 1e-6))
+    means = found["temporal"][0].numpy()
     return definitions.delta(definitions.log_amplitude(means, 1e-6, "log_rms"))
 
 

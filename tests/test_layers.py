@@ -12,7 +12,7 @@ ROOMS = SOURCE / PACKAGE
 # From the ground up; a room may import its own files and those of the layers below it. Everyone may
 # use `pipeline`, which imports nothing of the package but itself.
 LAYERS = [
-    ("vocabulary", "seeding"),
+    ("vocabulary", "seeding", "consolidate"),
     ("clips", "models", "statistics", "fourier"),
     ("inference",),
     ("synthesise", "decode", "finetune", "evaluate", "extract", "spectra", "noise", "report"),

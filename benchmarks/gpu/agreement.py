@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.gpu.board import Board
-from benchmarks.gpu.subjects import PRECISIONS, Subject
+from benchmarks.subjects import PRECISIONS, Subject
 from signal_perception.inference import device
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import capture

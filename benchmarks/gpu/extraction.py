@@ -1,102 +1,107 @@
-"""One shard of activations under every input: clips per second, and where the time goes."""
+"""Passes that keep means or activations beside one that keeps logits; clips wait in memory."""
 
+import os
+import shutil
+import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from benchmarks.gpu import timing
+from benchmarks import timing, work
 from benchmarks.gpu.board import Board
-from benchmarks.gpu.subjects import Subject
+from benchmarks.gpu.forward import PRECISION, SETTLE
+from benchmarks.subjects import Subject
+from benchmarks.work import Work
 from signal_perception.clips.datasets import TestClips
-from signal_perception.clips.transforms import normalise
-from signal_perception.extract import run, store
-from signal_perception.extract.settings import Model, Settings
-from signal_perception.inference import device
 from signal_perception.inference.scorer import Scorer
-from signal_perception.inference.shards import Videos, inputs
-from signal_perception.models.core import registry
-from signal_perception.models.core.taps import capture
-from signal_perception.pipeline.errors import UserError
-from signal_perception.pipeline.params import Params
-from signal_perception.pipeline.units import Unit
-from signal_perception.vocabulary import CLIP
 
-_CLIPS = 16
+# Batches of a pass, distinct clips among them, rounds.
+_BATCHES, _CLIPS, _ROUNDS = 4, 8, 3
+# Bytes of activations that a pass may write.
+_MOST = 12e9
 
 
-def extraction(board: Board, subject: Subject, study: Params, clips: Path) -> None:
-    """Extract the second shard of a clip store, after the first has warmed everything up."""
-    if not clips.is_dir():
-        raise UserError(f"There are no clips at {clips}; run the study's stage decode first.")
-    settings = _settings(subject, study)
-    scorer = Scorer(subject.network(), subject.entry.input, "float32", subject.where)
+class Held(TestClips):
+    """Clips that are in memory already: nothing is decoded, and the GPU does not wait for that."""
+
+    def __init__(self, subject: Subject):
+        self._pixels = subject.pixels(_CLIPS)
+
+    def inputs(self, video: int, names: Sequence[str]) -> dict[str, torch.Tensor]:
+        return dict.fromkeys(names, self._pixels[video % _CLIPS][None])
+
+
+def extraction(board: Board, subject: Subject) -> None:
+    """A row each of logits, means and activations; the batch is what each has found by itself."""
+    each = work.of(subject, Held(subject), PRECISION)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        target, weights = folder / "activations.zarr", folder / "weights"
-        # random weights have no file; the store only wants one to name
-        weights.touch()
-        run.create(settings, subject.name, clips, weights, scorer, target)
-        (folder / "done").mkdir()
-        warm, shard = run.units(clips, settings.extract, folder)[:2]
-
-        def extract(unit: Unit[Videos]) -> None:
-            run.extract(settings, subject.name, clips, target, scorer, unit.item, unit.result)
-
-        extract(warm)
-        with (
-            timing.timed(TestClips, "inputs") as read,
-            timing.timed(store, "write") as written,
-        ):
-            total = timing.once(lambda: extract(shard), subject.where)
-        passes = len(inputs(settings.extract.controls))
-        forward = passes * _forward(subject, scorer, settings.extract.sides)
-        # reading is ahead of the model, writing behind it: these do not add up to the total
-        parts = {
-            "read and resize the clips": sum(read),
-            "forward passes with taps": forward,
-            "compress and write": sum(written),
+        bare, means, keep = _fresh(each), _fresh(each), _fresh(each)
+        bare.bare(SETTLE)
+        means.means(SETTLE, folder / "means")
+        keep.activations(SETTLE, keep.make_store(SETTLE, folder / "first.zarr"))
+        videos = _BATCHES * bare.scorer.batch.size
+        sides: dict[str, Callable[[], object]] = {
+            "logits": partial(bare.bare, videos),
+            "means": partial(means.means, videos, folder / "means"),
         }
-        on_disk = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
-        arrays = [
-            store.ActivationStore(target).array(CLIP, tap.tap)
-            for tap in store.ActivationStore(target).taps()
-        ]
-    for part, seconds in parts.items():
-        board.add("extraction", part=part, seconds=seconds, share=seconds / total)
-    values = sum(np.prod(array.shape[1:]) * array.dtype.itemsize for array in arrays)
+        seconds = timing.paired(sides, _ROUNDS, subject.where)
+        ratio = statistics.median(timing.ratios(seconds, "means", "logits"))
+        rates = {side: videos / statistics.median(found) for side, found in seconds.items()}
+        _add(board, bare, "logits", videos, rates["logits"])
+        _add(board, means, "means", videos, rates["means"], over_logits=ratio, wanted="≤ 1.1")
+        _activations(board, keep, folder, rates["logits"])
+
+
+def _activations(board: Board, each: Work, folder: Path, forward: float) -> None:
+    """forward: clips per second of the pass that keeps logits."""
+    videos = min(_BATCHES * each.scorer.batch.size, max(1, int(_MOST / each.clip_bytes)))
+    store = each.make_store(videos, folder / "activations.zarr")
+    rate = videos / timing.once(partial(each.activations, videos, store), each.scorer.where)
+    shutil.rmtree(store)
+    gigabytes = each.clip_bytes / 1e9
+    disk = _disk(folder, videos * each.clip_bytes)
+    _add(
+        board,
+        each,
+        "activations",
+        videos,
+        rate,
+        mb_per_clip=each.clip_bytes / 1e6,
+        gb_per_second=rate * gigabytes,
+        disk_gb_per_second=disk,
+        of_slower=rate / min(forward, disk / gigabytes),
+        wanted="of_slower ≥ 0.8",
+    )
+
+
+def _add(board: Board, each: Work, kept: str, videos: int, rate: float, /, **more: object) -> None:
     board.add(
         "extraction",
-        part="all",
-        seconds=total,
-        clips_per_second=passes * _CLIPS / total,
-        mb_per_clip=float(values) / 1e6,
-        mb_per_clip_on_disk=on_disk / 2 / passes / _CLIPS / 1e6,
+        model=each.name,
+        kept=kept,
+        batch=each.scorer.batch.size,
+        clips=videos,
+        clips_per_second=rate,
+        **more,
     )
 
 
-def _forward(subject: Subject, scorer: Scorer, sides: Sequence[str]) -> float:
-    """Seconds of the shard's forward passes, taps recorded and left on the device."""
-    pixels, wanted = subject.pixels(_CLIPS), subject.entry.input
-    taps = [tap for tap in registry.taps(subject.name, scorer.model) if tap.side in sides]
-
-    @torch.inference_mode()
-    def forward() -> None:
-        with capture(scorer.model, taps):
-            for batch in pixels.split(device.clips_at_once()):
-                scorer.model(normalise(batch.to(subject.where), wanted.mean, wanted.std))
-
-    return timing.seconds(forward, subject.where, 2)
+def _disk(folder: Path, size: int) -> float:
+    """10⁹ bytes per second of plain writes from one thread, at most 4·10⁹ bytes."""
+    block = memoryview(os.urandom(1 << 20) * 16)
+    blocks = max(1, min(size, int(4e9)) // len(block))
+    with (folder / "plain").open("wb", buffering=0) as file:
+        seconds = timing.once(lambda: [file.write(block) for _ in range(blocks)])
+    (folder / "plain").unlink()
+    return blocks * len(block) / seconds / 1e9
 
 
-def _settings(subject: Subject, study: Params) -> Settings:
-    """The stage's settings for this model and size: one clip per video."""
-    return Settings(
-        seed=study.seed,
-        cpu_threads=study.cpu_threads,
-        finetune=study.finetune,
-        extract=study.extract.model_copy(update={"shard": _CLIPS, "clips": 1}),
-        model=Model(network=dict(subject.entry.network), input=subject.entry.input),
-    )
+def _fresh(each: Work) -> Work:
+    """The same with a batch that has to be found."""
+    scorer = each.scorer
+    return replace(each, scorer=Scorer(scorer.model, scorer.input, scorer.precision, scorer.where))

@@ -2,25 +2,33 @@
 
 import torch
 
-from benchmarks.gpu import timing
+from benchmarks.gpu import rates
 from benchmarks.gpu.board import Board
-from benchmarks.gpu.subjects import PRECISIONS, Subject
+from benchmarks.subjects import Subject
 from signal_perception.inference import device
+from signal_perception.inference.scorer import Scorer
+
+PRECISION = "bfloat16"
+# Clips that settle the size of a batch: it is tried with 1, then with 4.
+SETTLE = 5
+_VITS = ("timesformer_divided", "timesformer_joint", "videomae_v1", "videomae_v2")
 
 
 def forward(board: Board, subject: Subject) -> None:
-    """A row per precision, in the batch that the stages use."""
-    model, clips = subject.network(), subject.clips(device.clips_at_once())
-    with torch.inference_mode():
-        flop = timing.operations(lambda: model(clips[:1]))
-        for precision in PRECISIONS:
-            with device.arithmetic(precision, subject.where):
-                timing.add_rate(
-                    board,
-                    "forward",
-                    subject,
-                    lambda: model(clips),
-                    precision=precision,
-                    clips=len(clips),
-                    flop=flop,
-                )
+    """The model alone in bfloat16, clips on the device, in the batch that the device takes."""
+    model = subject.network()
+    scorer = Scorer(model, subject.entry.input, PRECISION, subject.where)
+    scorer.logits(subject.pixels(SETTLE))
+    clips = subject.clips(1).repeat(scorer.batch.size, 1, 1, 1, 1)
+    with torch.inference_mode(), device.arithmetic(PRECISION, subject.where):
+        flop = rates.operations(lambda: model(clips[:1]))
+        rates.add_rate(
+            board,
+            "forward",
+            subject,
+            lambda: model(clips),
+            precision=PRECISION,
+            clips=len(clips),
+            flop=flop,
+            wanted="of_peak ≥ 0.45" if subject.name in _VITS else "",
+        )

@@ -5,9 +5,9 @@ import platform
 
 import torch
 
-from benchmarks.gpu import timing
+from benchmarks import timing
 from benchmarks.gpu.board import Board
-from benchmarks.gpu.subjects import PRECISIONS
+from benchmarks.subjects import PRECISIONS
 
 
 def facts(board: Board, where: torch.device) -> None:
@@ -38,7 +38,7 @@ def ceilings(board: Board, where: torch.device) -> None:
     for precision in PRECISIONS:
         a, b = torch.randn(2, side, side, device=where, dtype=getattr(torch, precision))
         # the loop's own a and b, while they are these
-        seconds = timing.seconds(lambda a=a, b=b: a @ b, where, 5)
+        seconds = timing.median(lambda a=a, b=b: a @ b, where, 5)
         what = f"matrix product, {precision}"
         board.add("ceilings", what=what, value=2 * side**3 / seconds / 1e12, unit="TFLOP/s")
     block = torch.zeros(size, dtype=torch.uint8, device=where)
@@ -49,5 +49,5 @@ def ceilings(board: Board, where: torch.device) -> None:
         copies["device to pinned memory"] = (size, lambda: pinned.copy_(block))
         copies["device to fresh memory"] = (size, block.cpu)
     for what, (moved, copy) in copies.items():
-        rate = moved / timing.seconds(copy, where, 3) / 1e9
+        rate = moved / timing.median(copy, where, 3) / 1e9
         board.add("ceilings", what=what, value=rate, unit="GB/s")

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.gpu import timing
+from benchmarks import timing
 from benchmarks.gpu.board import Board
-from benchmarks.gpu.subjects import Subject
-from signal_perception.inference.device import clips_at_once
+from benchmarks.gpu.forward import PRECISION, SETTLE
+from benchmarks.subjects import Subject
 from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import registry
 from signal_perception.noise.definitions import Cell
@@ -21,11 +21,11 @@ from signal_perception.noise.perturbation import Disturber
 from signal_perception.noise.settings import Noise
 
 # Device batches of clips that a cell scores.
-_BATCHES = 8
+_BATCHES = 4
 
 
 def noise(board: Board, subject: Subject, settings: Noise) -> None:
-    """Score random clips clean and under two cells, in float32, as the stage does."""
+    """Score random clips clean and under two cells, in bfloat16, as the stage does."""
     model = subject.network()
     clean = _copy(model)
     on_cpu = copy.deepcopy(model).cpu()
@@ -42,8 +42,9 @@ def noise(board: Board, subject: Subject, settings: Noise) -> None:
 
 
 def _seconds(board: Board, subject: Subject, settings: Noise, model: nn.Module) -> None:
-    videos = _BATCHES * clips_at_once()
-    scorer = Scorer(model, subject.entry.input, "float32", subject.where)
+    scorer = Scorer(model, subject.entry.input, PRECISION, subject.where)
+    scorer.logits(subject.pixels(SETTLE))
+    videos = _BATCHES * scorer.batch.size
     cells = [Cell(subject.entry.disturb, "all", sigma, 0.45, 0.5) for sigma in (0.1, 0.2)]
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "clips.npy"

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.gpu.board import Board
-from benchmarks.gpu.subjects import ROOT
+from benchmarks.subjects import ROOT
 from signal_perception.pipeline import dvcfile
 from signal_perception.pipeline.errors import UserError
 
@@ -83,19 +83,25 @@ class Beside:
                     name = f"{ended.stage} {lane.model}"
                     board.fault(name, ended.said.strip().rpartition("\n")[2], ended.said)
                     continue
-                name = f"{ended.stage}@{self._dataset}-{lane.model}"
+                names = self._names(ended.stage, lane.model)
+                name = f"{ended.stage}@{'-'.join(names)}"
                 _compare(board, facts, dvcfile.stage(name, ROOT), self._folder / lane.folder)
 
     def _run(self, lane: Lane) -> list[_Ended]:
         ended = []
         for stage in lane.stages:
             start = time.monotonic()
-            script = [sys.executable, f"stages/{stage}.py", self._dataset, lane.model]
+            script = [sys.executable, f"stages/{stage}.py", *self._names(stage, lane.model)]
             code, said = _call(script, self._folder / lane.folder, self._until - start)
             ended.append(_Ended(stage, time.monotonic() - start, code, said))
             if code:
                 break
         return ended
+
+    def _names(self, stage: str, model: str) -> list[str]:
+        """The values of a stage's matrix; what has one for weights gets the data set's own."""
+        names = [self._dataset, model]
+        return [*names, self._dataset] if stage in ("extract", "spectra") else names
 
 
 def _call(command: list[str], where: Path, seconds: float) -> tuple[int, str]:
@@ -158,6 +164,6 @@ def _column(name: str) -> Callable[[Path, Path], dict[str, object]]:
 _MEASURES = {
     "reports/metrics/accuracy": _accuracy,
     "data/predictions": _predictions,
-    "reports/tables/spectra": _column("delta"),
+    "reports/tables/spectra": _column("value"),
     "reports/tables/noise": _column("top1_mean"),
 }

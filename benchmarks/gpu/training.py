@@ -1,8 +1,8 @@
 """Clips per second of training."""
 
-from benchmarks.gpu import timing
+from benchmarks.gpu import rates
 from benchmarks.gpu.board import Board
-from benchmarks.gpu.subjects import Subject
+from benchmarks.subjects import Subject
 
 
 def training(board: Board, subject: Subject, precision: str) -> None:
@@ -13,12 +13,12 @@ def training(board: Board, subject: Subject, precision: str) -> None:
     def step() -> None:
         trainer.epoch(0, [batch])
 
-    timing.add_rate(
+    rates.add_rate(
         board,
         "training",
         subject,
         step,
         precision=precision,
         clips=clips,
-        flop=timing.operations(step) / clips,
+        flop=rates.operations(step) / clips,
     )

@@ -10,6 +10,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+import xarray
 import zarr
 
 from signal_perception.clips.pictures import encoder
@@ -19,6 +20,7 @@ from signal_perception.decode.catalogue import Video
 from signal_perception.decode.store_writer import shard_rows, write_index, write_shard
 from signal_perception.decode.video import Decoded, decode
 from signal_perception.pipeline.errors import UserError
+from tests.support.clips import make_store
 
 CLASSES = ("a", "b")
 
@@ -167,7 +169,7 @@ def test_colour_is_kept_at_full_or_half_resolution(tmp_path):
 def test_bytes_are_the_same_for_every_order_of_shards(tmp_path, order):
     reference = files(build(tmp_path / "a", [0, 1, 2], "jpeg"))
     assert files(build(tmp_path / "b", order, "jpeg")) == reference
-    assert len(reference) < 30
+    assert len(reference) < 40
 
 
 def test_a_killed_run_leaves_nothing_and_a_repeated_one_changes_nothing(tmp_path, monkeypatch):
@@ -230,7 +232,6 @@ def test_nothing_of_the_machine_is_stored_and_other_processes_open_the_store_ane
     text = b"".join(file.read_bytes() for file in path.rglob("zarr.json"))
     assert str(tmp_path).encode() not in text
     assert zarr.__version__.encode() not in text
-    assert b"consolidated_metadata" not in text
     store = ClipStore(path)
     first = store.read(0, [1])
     sent = pickle.dumps(store)
@@ -262,3 +263,14 @@ def test_random_access_to_real_clips_equals_decoding_them_in_order(shared, tmp_p
         assert np.array_equal(
             store.read(i, several), np.stack([frames[place] for place in several])
         )
+
+
+def test_xarray_opens_the_index_and_the_shards(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "test.zarr", range(5))
+    data = xarray.open_zarr(store.path)
+    assert list(data.video.values) == store.ids
+    assert list(data.label.values) == store.labels.tolist()
+    assert data.sizes == {"video": 5, "side": 2}
+    tree = xarray.open_datatree(store.path, engine="zarr")
+    assert {"/shards/00000", "/shards/00001"} <= set(tree.groups)
+    assert int(tree["shards/00000"]["offsets"][-1]) == tree["shards/00000"].sizes["byte"]

@@ -23,43 +23,41 @@ _MOST = 4 << 30
 
 
 class HeldStore(ClipStore):
-    """A clip store that decodes each frame of a held video once, when it is first asked for.
+    """A clip store that decodes a video that it holds once: all of it, when it is first asked for.
 
     In the order of the store, each video that fits in what is left of `budget` (bytes of decoded
-    frames) has room; the others have none. The memory is shared with forked processes, so what one
-    worker of a loader decodes, the workers of the next epoch find. A pickled store (spawned
-    workers) is a plain `ClipStore`.
+    frames) has room; the others have none. The memory is shared with forked processes: what one
+    worker of a loader decodes, the workers of the next epoch find. A pickled store, as spawned
+    workers get it, is a plain `ClipStore`.
     """
 
     def __init__(self, path: Path, budget: int):
         super().__init__(path)
-        # video → its frames, uint8 (n h w c), and which of them are decoded, bool (n,)
-        self._held: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        pictures = self.frames * self.sizes.prod(1) * 3
-        videos = _fitting(pictures, budget)
+        sizes = self.frames * self.sizes.prod(1) * 3
+        videos = _fitting(sizes, budget)
         try:
             # pages that nothing is written to take no memory
-            room = _shared(int(pictures[videos].sum()))
-            decoded = _shared(int(self.frames[videos].sum())).view(bool)
+            room = _shared(int(sizes[videos].sum()))
+            self._decoded = _shared(len(self)).view(bool)
         except OSError:
-            # a machine that promises no more than it has
-            return
-        rooms = np.split(room, np.cumsum(pictures[videos])[:-1])
-        flags = np.split(decoded, np.cumsum(self.frames[videos])[:-1])
-        for video, each, known in zip(videos, rooms, flags):
-            self._held[video] = each.reshape(len(known), *self.sizes[video], 3), known
+            # a machine that promises no more memory than it has
+            videos, room = [], np.empty(0, np.uint8)
+        parts = np.split(room, np.cumsum(sizes[videos]))
+        # video → its frames, uint8 (n h w c)
+        self._held = {
+            video: part.reshape(self.frames[video], *self.sizes[video], 3)
+            for video, part in zip(videos, parts)
+        }
 
     def read(self, video: int, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Frames of a video at `indices`, as `ClipStore.read` has them; a copy."""
         wanted = np.asarray(indices, dtype=np.int64)
-        inside = wanted.size and wanted.min() >= 0 and wanted.max() < self.frames[video]
-        if video not in self._held or not inside:
+        frames = self._held.get(video)
+        if frames is None or not wanted.size or wanted.min() < 0 or wanted.max() >= len(frames):
             return super().read(video, wanted)
-        frames, known = self._held[video]
-        if not known[wanted].all():
-            new = np.unique(wanted[~known[wanted]])
-            frames[new] = super().read(video, new)
-            known[new] = True
+        if not self._decoded[video]:
+            frames[...] = super().read(video, np.arange(len(frames)))
+            self._decoded[video] = True
         return frames[wanted]
 
 

@@ -1,12 +1,15 @@
 """The clip store: every video of one split decoded once, read at random by all models.
 
-Layout (zarr v3, no consolidated metadata, no times, no absolute paths):
+Layout (zarr v3, metadata consolidated at the root, no times, no absolute paths):
 
-    <store>/                  attributes: classes, ids, groups
-                              arrays over videos: label, frames, fps, sizes, shard, first
+    <store>/                  attributes: classes
+                              arrays over videos: video (ids), group, label, frames, fps, sizes,
+                              shard, first
     <store>/shards/<NNNNN>/   attributes: videos (index rows)
                               arrays: bytes (all frames end to end, each compressed by itself),
                               offsets (of each frame, and the end)
+
+`xr.open_zarr(store)` shows the index with its ids, `xr.open_datatree(store)` the shards too.
 
 The arrays of a shard are one uncompressed chunk each, so that their files hold just their values:
 any zarr reader opens them, and a few frames are read from the middle of a file without a chunk
@@ -27,6 +30,8 @@ from signal_perception.pipeline.errors import UserError
 OFFSET = np.dtype("<i8")
 # index array → the columns of a row that it holds
 INDEX = {
+    "video": ("id",),
+    "group": ("group",),
     "label": ("label",),
     "frames": ("frames",),
     "fps": ("fps",),
@@ -54,13 +59,11 @@ class ClipStore:
                 "repro decode)."
             )
         group = zarr.open_group(self.path, mode="r")
-        attributes = attributes_of(group)
-        self.classes: tuple[str, ...] = tuple(attributes["classes"])
-        self.ids: list[str] = attributes["ids"]
-        self.groups: list[str] = attributes["groups"]
-        self.labels, self.frames, self.fps, self.sizes, self._shard, self._first = (
-            np.asarray(group[name]) for name in INDEX
-        )
+        self.classes: tuple[str, ...] = tuple(attributes_of(group)["classes"])
+        ids, groups, *numbers = (np.asarray(group[name]) for name in INDEX)
+        self.ids: list[str] = ids.tolist()
+        self.groups: list[str] = groups.tolist()
+        self.labels, self.frames, self.fps, self.sizes, self._shard, self._first = numbers
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -13,6 +13,7 @@ import numpy as np
 import zarr
 
 from signal_perception.clips.store import INDEX, OFFSET, attributes_of, chunk_path, shard_path
+from signal_perception.consolidate import consolidate
 from signal_perception.decode.catalogue import Video
 from signal_perception.decode.video import Decoded
 from signal_perception.pipeline.errors import UserError
@@ -69,18 +70,18 @@ def write_index(store: Path, classes: Sequence[str], rows: Iterable[Row]) -> Non
         if folder.exists():
             shutil.rmtree(folder)
     (store / "zarr.json").unlink(missing_ok=True)
-    group = zarr.create_group(
-        store,
-        attributes={
-            "classes": list(classes),
-            "ids": [row.id for row in rows],
-            "groups": [row.group for row in rows],
-        },
-    )
+    group = zarr.create_group(store, attributes={"classes": list(classes)})
     group.require_group("shards")
     for name, columns in INDEX.items():
         values = np.array([[getattr(row, column) for column in columns] for row in rows])
-        _write_array(group, name, values if len(columns) > 1 else values[:, 0])
+        if len(columns) > 1:
+            _write_array(group, name, ("video", "side"), values)
+        elif values.dtype.kind == "U":
+            texts = values[:, 0].astype(np.dtypes.StringDType())
+            group.create_array(name, data=texts, dimension_names=("video",))
+        else:
+            _write_array(group, name, ("video",), values[:, 0])
+    consolidate(store)
 
 
 def _write_group(folder: Path, shard: int, videos: Iterable[tuple[Video, Decoded[bytes]]]) -> None:
@@ -100,8 +101,8 @@ def _write_group(folder: Path, shard: int, videos: Iterable[tuple[Video, Decoded
                 offsets.append(offsets[-1] + file.write(frame))
     group = zarr.create_group(folder, attributes={"videos": [asdict(row) for row in rows]})
     # the one chunk of this array is there already
-    _create_array(group, "bytes", (offsets[-1],), np.dtype(np.uint8))
-    _write_array(group, "offsets", np.array(offsets, OFFSET))
+    _create_array(group, "bytes", ("byte",), (offsets[-1],), np.dtype(np.uint8))
+    _write_array(group, "offsets", ("offset",), np.array(offsets, OFFSET))
 
 
 def _row(video: Video, decoded: Decoded[bytes], shard: int, first: int) -> Row:
@@ -119,18 +120,29 @@ def _row(video: Video, decoded: Decoded[bytes], shard: int, first: int) -> Row:
     )
 
 
-def _write_array(group: zarr.Group, name: str, values: np.ndarray) -> None:
-    _create_array(group, name, values.shape, values.dtype)[...] = values
+def _write_array(
+    group: zarr.Group, name: str, dimensions: tuple[str, ...], values: np.ndarray
+) -> None:
+    _create_array(group, name, dimensions, values.shape, values.dtype)[...] = values
 
 
 def _create_array(
-    group: zarr.Group, name: str, shape: tuple[int, ...], dtype: np.dtype
+    group: zarr.Group,
+    name: str,
+    dimensions: tuple[str, ...],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
 ) -> zarr.Array:
     """An array of one chunk, whose file holds the values and nothing else.
 
     Frames are compressed already, and the rest is small.
     """
-    chunks = tuple(max(1, side) for side in shape)
     return group.create_array(
-        name, shape=shape, dtype=dtype, chunks=chunks, compressors=None, filters=None
+        name,
+        shape=shape,
+        dtype=dtype,
+        chunks=tuple(max(1, side) for side in shape),
+        compressors=None,
+        filters=None,
+        dimension_names=dimensions,
     )

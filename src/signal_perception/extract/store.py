@@ -19,7 +19,6 @@ chunks have one size, and any clip can be written at its place in a shard at any
 """
 
 import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,8 +28,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
-from zarr.errors import ZarrUserWarning
 
+from signal_perception.consolidate import consolidate
 from signal_perception.extract import shards
 from signal_perception.fourier import definitions
 
@@ -172,10 +171,7 @@ def finish(path: Path, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
         with _Coordinates(path / "means", facts.inputs, facts.means) as coordinates:
             for tap in taps:
                 coordinates.copy(path / "means" / tap.tap)
-    with warnings.catch_warnings():
-        # zarr says that its format 3 does not promise consolidated metadata yet; readers know them
-        warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
-        zarr.consolidate_metadata(path)
+    consolidate(path)
 
 
 def activation_bytes(facts: StoreFacts, taps: Sequence[TapFacts]) -> int:

@@ -17,6 +17,9 @@ from signal_perception.pipeline import workers
 from signal_perception.pipeline.progress import Progress
 from signal_perception.pipeline.units import write_atomically
 
+# More processes that load do not make training faster, and they are begun anew in every epoch.
+_MOST_LOADERS = 8
+
 
 def finetune(
     settings: Settings,
@@ -48,7 +51,7 @@ def finetune(
         seed=settings.seed,
     )
     classes = len(shown.store.classes)
-    batches = loader(shown, recipe.batch, workers.count() - 1)
+    batches = loader(shown, recipe.batch, min(workers.count() - 1, _MOST_LOADERS))
     network = networks.fresh(
         model,
         entry.network,

@@ -184,6 +184,12 @@ def _refuse_what_does_not_exist(params: Params) -> None:
                 )
         if len(set(asked)) < len(asked):
             raise UserError(f"{PARAMS}: {key} names the same entry twice: {_names(asked)}.")
+    for name in params.datasets:
+        if name.endswith(START):
+            raise UserError(
+                f"{PARAMS}: datasets.{name} ends in {START}, which stands for the weights that "
+                "fine-tuning begins from; give the data set another name."
+            )
     missing = [name for name in study.datasets if name not in study.weights]
     if missing:
         raise UserError(

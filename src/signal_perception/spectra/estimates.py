@@ -87,16 +87,17 @@ def controls(inputs: Sequence[str], own: object) -> tuple[str, ...]:
 
 
 def estimate(blocks: Sequence[Block], resamples: Resamples) -> pd.DataFrame:
-    """Mean over videos, 95 % interval and, for a paired difference, p: one row per column.
+    """Mean over videos, 95 % interval and, where zero is a claim to be tested, p: a row per column.
 
-    NaN where a video has no value.
+    That is for paired differences and for block responses. NaN where a video has no value.
     """
     labels = {
         name: np.concatenate([each.labels[name] for each in blocks]) for name in blocks[0].labels
     }
     values = np.concatenate([each.values for each in blocks], axis=1)
     present = np.isfinite(values).all(axis=0)
-    tested = present & np.isin(labels["control"], PAIRED)
+    claims = np.isin(labels["control"], PAIRED) | (labels["quantity"] == "block_response")
+    tested = present & claims
     low, high, p = np.full((3, values.shape[1]), np.nan)
     if present.any():
         low[present], high[present] = interval(values[:, present], resamples)

@@ -23,7 +23,7 @@ COLUMNS = (
     *("is_poster", "is_nyquist", "n_videos", "n_clusters", "dead_share", "epsilon"),
 )
 # Taps that agree in these are tested together.
-_FAMILY = ("transform", "quantity", "statistic", "kind", "side", "bin")
+_FAMILY = ("transform", "quantity", "statistic", "control", "kind", "side", "bin")
 
 
 @dataclass(frozen=True)

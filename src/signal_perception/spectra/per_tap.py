@@ -26,7 +26,7 @@ COLUMNS = (
 MATCHED = 0.5
 
 # Taps that agree in these are tested together.
-_FAMILY = ("quantity", "statistic", "point", "kind", "side")
+_FAMILY = ("quantity", "statistic", "point", "control", "kind", "side")
 _NO_POINT, _NO_STATISTIC = "", ""
 _ENERGIES = {
     "hc_dc": energy.hc_dc_ratio,

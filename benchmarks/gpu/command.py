@@ -1,19 +1,22 @@
-"""Run the checks on this machine's GPU, in minutes: `python -m benchmarks.gpu`.
+"""Measure this machine's GPU, in minutes: `python -m benchmarks gpu`.
 
-Or some of them: `python -m benchmarks.gpu agreement forward --models swin --sizes tiny`. On a CPU
-(SIGNAL_PERCEPTION_DEVICE=cpu, --sizes tiny) they can be tried. Figures go to a file as they come,
-and at the end to the output as tables; the exit code is 1 where there was a fault.
+Or some of it: `python -m benchmarks gpu agreement forward --models swin --sizes tiny`. On a CPU
+(SIGNAL_PERCEPTION_DEVICE=cpu, --sizes tiny) it can be tried. Figures go to a JSON file as they
+come, and at the end to the output and beside that file as tables; the exit code is 1 where there
+was a fault.
 
+ceilings    large matrix products and copies
+forward     clips per second in bfloat16 without gradients, every model, the last size
+extraction  the same of passes that keep logits, means and activations, clips in memory
+loading     clips per second of a clip store, by threads
+noise       seconds of a noise cell, and whether its noise is the CPU's
 agreement   logits and taps beside the CPU's, every model and size
 repetition  training twice from one start, every model, the first size
-stages      the stages' scripts beside a study that ran on the CPU (`make repro`), at its size
-ceilings    large matrix products and copies
-forward     clips per second without gradients, every model, the last size
-noise       seconds of a noise cell, and whether its noise is the CPU's
-extraction  seconds of a shard of activations; needs the clips of a study
 training    clips per second of training, every model, the last size
+stages      by its name alone: the stages' scripts beside a study that ran on the CPU (`make
+            repro`), at its size; they run beside the other checks, whose times then say little
 
-The first three run side by side, for they measure no time; then the GPU is left to one check alone.
+The batch of forward, extraction and noise is the one that they find by themselves.
 """
 
 import tempfile
@@ -30,26 +33,28 @@ from benchmarks.gpu.agreement import agreement, repetition
 from benchmarks.gpu.board import Board
 from benchmarks.gpu.extraction import extraction
 from benchmarks.gpu.forward import forward
+from benchmarks.gpu.loading import loading
 from benchmarks.gpu.noise import noise
-from benchmarks.gpu.subjects import PRECISIONS, ROOT, Subject
 from benchmarks.gpu.training import training
+from benchmarks.subjects import PRECISIONS, ROOT, Subject
 from signal_perception.inference import device
 from signal_perception.models.core import registry
-from signal_perception.pipeline import dvcfile, params, stage
+from signal_perception.pipeline import params
 from signal_perception.pipeline.errors import UserError
 
 CHECKS = (
-    "agreement",
-    "repetition",
-    "stages",
     "ceilings",
     "forward",
-    "noise",
     "extraction",
+    "loading",
+    "noise",
+    "agreement",
+    "repetition",
     "training",
+    "stages",
 )
 # Seconds that must be left for a check to begin; 5 where nothing is said.
-_NEEDS = {"noise": 25, "extraction": 25, "stages": 0}
+_NEEDS = {"noise": 25, "extraction": 25, "loading": 25, "stages": 0}
 # Share of the time that the stages may take.
 _STAGES = 0.45
 
@@ -59,19 +64,19 @@ Call = tuple[str, Callable[[], object]]
 
 def main(
     checks: Annotated[
-        list[str] | None, typer.Argument(help=f"Of {', '.join(CHECKS)} [default: all].")
+        list[str] | None, typer.Argument(help=f"Of {', '.join(CHECKS)} [default: all but stages].")
     ] = None,
     models: Annotated[list[str] | None, typer.Option(help="Models [default: all].")] = None,
     sizes: Annotated[list[str] | None, typer.Option(help="Sizes [default: tiny, base].")] = None,
     given: Annotated[
-        str, typer.Option(help="Model of noise, extraction, and stages with given weights.")
+        str, typer.Option(help="Model of noise, loading, and stages with given weights.")
     ] = "timesformer_divided",
     trained: Annotated[str, typer.Option(help="Model that the stages train.")] = "uniformer_v1",
     minutes: Annotated[float, typer.Option(help="When no further check begins.")] = 8,
     out: Annotated[Path, typer.Option(help="File for the figures.")] = Path(".scratch/gpu.json"),
 ) -> None:
-    """Measure a GPU: agreement with the CPU, repetition, stages, speed and memory."""
-    asked = [check for check in CHECKS if check in (checks or CHECKS)]
+    """Measure a GPU: speed, memory, agreement with the CPU, repetition, stages."""
+    asked = [check for check in CHECKS if check in (checks or CHECKS[:-1])]
     if unknown := set(checks or ()) - set(CHECKS):
         raise UserError(f"There is no check {unknown.pop()}; choose of {', '.join(CHECKS)}.")
     start = time.monotonic()
@@ -101,6 +106,7 @@ def main(
             for name, call in plan[check]:
                 board.check(f"{check} {name}", call, _NEEDS.get(check, 5))
     print(f"\n{board.tables()}")
+    out.with_suffix(".md").write_text(board.tables() + "\n", encoding="utf-8")
     if "faults" in board.rows:
         raise SystemExit(1)
 
@@ -114,8 +120,6 @@ def _plan(
     """Calls of every check but the stages, in turn. subjects: by size. focus: one model alone."""
     sizes = list(subjects)
     first, last = subjects[sizes[0]], subjects[sizes[-1]]
-    extract = dvcfile.stage(f"extract@{study.study.datasets[0]}-{study.study.models[0]}", ROOT)
-    clips = ROOT / extract.dep("data/clips")
     return {
         "agreement": [
             (f"{each.name} {each.size}", partial(agreement, board, each))
@@ -126,7 +130,8 @@ def _plan(
         "ceilings": [("", partial(machine.ceilings, board, focus.where))],
         "forward": _each(forward, board, last),
         "noise": [(focus.name, partial(noise, board, focus, study.noise))],
-        "extraction": [(focus.name, partial(extraction, board, focus, study, clips))],
+        "extraction": _each(extraction, board, last),
+        "loading": [(focus.name, partial(loading, board, focus))],
         "training": [
             (f"{each.name} {precision}", partial(training, board, each, precision))
             for each in last
@@ -139,7 +144,3 @@ def _each(
     check: Callable[[Board, Subject], object], board: Board, subjects: Sequence[Subject]
 ) -> list[Call]:
     return [(subject.name, partial(check, board, subject)) for subject in subjects]
-
-
-if __name__ == "__main__":
-    stage.run(main)

@@ -11,7 +11,7 @@ from torch import nn
 from signal_perception.finetune.trainer import Trainer
 from signal_perception.models.core import registry
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PRECISIONS = ("float32", "bfloat16")
 # As in Kinetics-400.
 CLASSES = 400
