@@ -43,7 +43,9 @@ def main(
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="[default: 5; base: 3]")] = None,
     clips: Annotated[int | None, typer.Option(help="[default: 128; base: 16]")] = None,
-    threads: Annotated[int | None, typer.Option(help="Of a model [default: all cores].")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Of a model [default: the study's; base: all cores].")
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help=f"Of {', '.join(PARTS)} [default: all].")
     ] = None,
@@ -51,8 +53,8 @@ def main(
     """Measure what activations, means and spectra cost on the CPU."""
     if unknown := set(only or ()) - set(PARTS):
         raise UserError(f"There is no part {unknown.pop()}; choose of {', '.join(PARTS)}.")
-    device.fix_arithmetic(threads)
     study, tiny = params.load(ROOT), size == "tiny"
+    device.fix_arithmetic(threads or (study.cpu_threads if tiny else None))
     names = models or (study.study.models if tiny else _BASE)
     count, times = clips or (128 if tiny else 16), rounds or (5 if tiny else 3)
     print(f"{count} clips, {times} rounds, {torch.get_num_threads()} threads, {timing.load()}")

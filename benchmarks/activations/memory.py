@@ -18,7 +18,7 @@ from signal_perception.extract import shards
 from signal_perception.inference.batch import ON_CPU
 from signal_perception.pipeline import params
 
-_MODES = ("logits", "activations", "means")
+_MODES = ("activations", "means")
 
 
 def peaks(subject: Subject, clips: Path, count: int) -> Iterator[str]:

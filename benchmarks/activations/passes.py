@@ -23,8 +23,6 @@ def extraction(
     each = work.of(subject, clips)
     store, made, sides = folder / "activations.zarr", [], ("bare", "activations", "means")
     seconds: dict[str, list[float]] = {side: [] for side in sides}
-    # threads and buffers are there for all three
-    each.bare(min(count, 16))
     for number in range(rounds):
         made.append(timing.once(partial(each.make_store, count, store)))
         runs = {
@@ -52,7 +50,6 @@ def extraction(
 def inputs(subject: Subject, clips: TestClips, count: int, rounds: int) -> Iterator[str]:
     """Four inputs beside one in the bare pass, and reads of the clip store in each."""
     each, reads = work.of(subject, clips), {}
-    each.bare(min(count, 16))
 
     def run(names: tuple[str, ...]) -> None:
         with timing.timed(ClipStore, "read") as read:

@@ -30,7 +30,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(ROOT / "params", tmp_path / "params")
     for name in ("src", "stages"):
         (tmp_path / name).symlink_to(ROOT / name)
-    change(tmp_path, SMALL | {"study.datasets": ["gestures"]})
+    names = {"study.datasets": ["gestures"], "study.weights": ["gestures"]}
+    change(tmp_path, SMALL | names)
     monkeypatch.chdir(tmp_path)
     # there is no DVC repository here: everything has changed
     monkeypatch.setattr(lanes, "changed", lambda: {"report"})

@@ -64,9 +64,11 @@ models:
 """
 
 
-def _add_to_default(root: Path, text: str) -> None:
-    with (root / "presets/default.yaml").open("a", encoding="utf-8") as file:
-        file.write(text)
+def _add_to_default(root: Path, text: str, *, models: str = "") -> None:
+    """Add keys at the end, and those of models to the models that are there."""
+    path = root / "presets/default.yaml"
+    content = path.read_text(encoding="utf-8").replace("\nmodels:\n", f"\nmodels:\n{models}")
+    path.write_text(content + text, encoding="utf-8")
 
 
 def _without_presets(root: Path) -> dict[str, bytes]:
@@ -90,6 +92,7 @@ def test_gestures_changes_exactly_its_keys(root: Path) -> None:
         "study.datasets: [shapes] → [gestures]",
         "study.models: [i3d, timesformer_divided, timesformer_joint, videomae_v1, videomae_v2, "
         "uniformer_v1, uniformer_v2, swin] → [i3d_inception]",
+        "study.weights: [shapes] → [gestures, gestures-start]",
         "study.name: default → gestures",
         "cpu_threads: 1 → null",
         "noise.repeats: 3 → 2",
@@ -191,8 +194,8 @@ def test_default_restores_the_bytes_once_it_names_the_keys_of_a_preset(
     _add_to_default(
         root,
         "datasets:\n  shapes:\n    source:\n      train_per_class: 80\n"
-        "spectra:\n  bootstrap: 2000\n"
-        "models:\n  swin:\n    tiny:\n      recipe:\n        lr: 0.002\n",
+        "spectra:\n  bootstrap: 2000\n",
+        models="  swin:\n    tiny:\n      recipe:\n        lr: 0.002\n",
     )
     use_command("default")
     assert _without_presets(root) == before
@@ -266,9 +269,9 @@ def test_keys_of_a_model_go_to_its_file(root: Path) -> None:
 def test_a_comment_after_a_changed_list_is_kept(root: Path) -> None:
     path = root / "params.yaml"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("  - shapes\n", "  - shapes\n  # mine\n"), encoding="utf-8")
-    use(_preset(root, "study:\n  datasets:\n  - ucf101\n  - shapes\n"), root)
-    assert "  - ucf101\n  - shapes\n  # mine\n" in path.read_text(encoding="utf-8")
+    path.write_text(text.replace("  - swin\n", "  - swin\n  # mine\n"), encoding="utf-8")
+    use(_preset(root, "study:\n  models:\n  - i3d\n  - swin\n"), root)
+    assert "  - i3d\n  - swin\n  # mine\n" in path.read_text(encoding="utf-8")
 
 
 def test_an_unknown_preset_is_refused_with_what_exists(root: Path) -> None:
@@ -311,6 +314,6 @@ def test_the_command_prints_a_line_for_each_key(
     monkeypatch.chdir(root)
     use_command("gestures")
     lines = capsys.readouterr().out.splitlines()
-    assert "noise.repeats: 3 → 2" in lines and len(lines) == 13
+    assert "noise.repeats: 3 → 2" in lines and len(lines) == 14
     use_command("presets/gestures.yaml")
     assert "Nothing to change" in capsys.readouterr().out

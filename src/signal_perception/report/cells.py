@@ -33,7 +33,7 @@ def cells_figure(
     """
     with style.look():
         size = (max(1.45 * len(models) + 1.5, 6.5), 1.8 * len(rows) + 0.9)
-        figure = Figure(figsize=size, dpi=dpi, layout="constrained")
+        figure = style.figure(size, dpi)
         grid = figure.subplots(len(rows), len(models), squeeze=False)
         for axes, (name, parts) in zip(grid, rows.items()):
             first = True

@@ -24,7 +24,7 @@ def comparison_figure(depths: Tables, bins: Tables, reading: Reading, *, dpi: in
         "matched": "Δ at ω = 0.5π",
     }
     with style.look():
-        figure = Figure(figsize=(13, 4.3), dpi=dpi, layout="constrained")
+        figure = style.figure((13, 4.3), dpi)
         axes = figure.subplots(1, 4)
         for axis, (quantity, title) in zip(axes, quantities.items()):
             _along_the_depth(axis, depths, reading, quantity)

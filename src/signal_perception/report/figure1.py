@@ -27,7 +27,7 @@ def figure1(tables: Tables, reading: Reading, reference: Reference | None, *, dp
     reference: panel → model → values along the depth, drawn dotted in the colour of the model.
     """
     with style.look():
-        figure = Figure(figsize=(13, 4.9), dpi=dpi, layout="constrained")
+        figure = style.figure((13, 4.9), dpi)
         axes = figure.subplots(1, 3, sharey=True)
         shown = [
             value

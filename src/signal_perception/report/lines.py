@@ -67,7 +67,7 @@ def panels(
     columns = min(len(models), 4)
     rows = math.ceil(len(models) / columns)
     size = (max(3.25 * columns, 6.5), height * rows + 0.6)
-    figure = Figure(figsize=size, dpi=dpi, layout="constrained")
+    figure = style.figure(size, dpi)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=sharey)
     for axis in grid.flat[len(models) :]:
         axis.remove()

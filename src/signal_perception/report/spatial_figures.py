@@ -48,7 +48,7 @@ def spatial_depth_figure(tables: Tables, statistic: str, *, dpi: int) -> Figure:
     """
     reading = Reading(_POINT, statistic)
     with style.look():
-        figure = Figure(figsize=(10, 4.4), dpi=dpi, layout="constrained")
+        figure = style.figure((10, 4.4), dpi)
         drawn = set()
         for axis, (transform, title) in zip(figure.subplots(1, 2), _TITLES.items()):
             drawn |= _top_bins(axis, tables, reading, transform)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from matplotlib import style
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 Place = Literal["outside lower center", "outside upper center"]
@@ -85,6 +86,14 @@ def look() -> Iterator[None]:
     """The settings all figures are drawn and saved under, whatever a user's matplotlibrc says."""
     with style.context(["default", _RC]):
         yield
+
+
+def figure(size: tuple[float, float], dpi: int) -> Figure:
+    """An empty figure; size: width and height in inches."""
+    made = Figure(figsize=size, dpi=dpi, layout="constrained")
+    # keeps its renderer, which is otherwise made anew for every text that is measured
+    FigureCanvasAgg(made)
+    return made
 
 
 def legend(figure: Figure, handles: Sequence[Artist], place: Place) -> None:

@@ -19,7 +19,7 @@ def curves_figure(curves: Mapping[str, pd.DataFrame], *, dpi: int) -> Figure:
     """
     looks = style.looks(list(curves))
     with style.look():
-        figure = Figure(figsize=(13, 3.6), dpi=dpi, layout="constrained")
+        figure = style.figure((13, 3.6), dpi)
         for axis, (column, label) in zip(figure.subplots(1, 3), _PANELS.items()):
             for model in _drawn(curves, column):
                 _line(axis, curves[model], column, looks[model])
