@@ -3,13 +3,22 @@
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 
-# Of each side, a number per round.
-Rounds = Mapping[str, list[float]]
+
+class Seconds(NamedTuple):
+    """Of one call: wall: by the clock. cpu: all threads at work, which others disturb less."""
+
+    wall: float
+    cpu: float
+
+
+# Of each side, what each round took.
+Rounds = Mapping[str, Sequence[Seconds]]
 
 
 def once(run: Callable[[], object], where: torch.device | None = None) -> float:
@@ -30,20 +39,32 @@ def median(run: Callable[[], object], where: torch.device, rounds: int) -> float
 
 def paired(
     sides: Mapping[str, Callable[[], object]], rounds: int, where: torch.device | None = None
-) -> dict[str, list[float]]:
+) -> dict[str, list[Seconds]]:
     """Seconds of every side in every round; another side begins each round."""
     names = list(sides)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[Seconds]] = {name: [] for name in names}
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            seconds[name].append(once(sides[name], where))
+            cpu = time.process_time()
+            wall = once(sides[name], where)
+            seconds[name].append(Seconds(wall, time.process_time() - cpu))
     return seconds
 
 
-def ratios(seconds: Rounds, one: str, other: str) -> list[float]:
-    """One side over the other, round by round."""
-    return [a / b for a, b in zip(seconds[one], seconds[other], strict=True)]
+def ratio(seconds: Rounds, one: str, other: str) -> str:
+    """One side over the other: "1.03 (1.01–1.06), in core time 1.02 (1.01–1.03)"."""
+    return f"{spread(walls(seconds, one, other))}, in core time {spread(cpus(seconds, one, other))}"
+
+
+def walls(seconds: Rounds, one: str, other: str) -> list[float]:
+    """One side over the other on the wall, round by round."""
+    return [a.wall / b.wall for a, b in zip(seconds[one], seconds[other], strict=True)]
+
+
+def cpus(seconds: Rounds, one: str, other: str) -> list[float]:
+    """The same in core time."""
+    return [a.cpu / b.cpu for a, b in zip(seconds[one], seconds[other], strict=True)]
 
 
 def spread(values: list[float]) -> str:

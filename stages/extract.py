@@ -13,6 +13,7 @@ def main(dataset: str, model: str, weights: str) -> None:
         clips=run.dep("data/clips"),
         weights=run.dep("data/weights"),
         folder=run.scratch.path,
+        own=weights == dataset,
     )
     extraction.extract(job, f"extract {dataset} {model} {weights}")
     run.publish({"data/activations": job.store})

@@ -1,7 +1,6 @@
 """Passes that keep activations or means beside one that keeps logits."""
 
 import shutil
-import statistics
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ def extraction(
     """
     each = work.of(subject, clips)
     store, made, sides = folder / "activations.zarr", [], ("bare", "activations", "means")
-    seconds: dict[str, list[float]] = {side: [] for side in sides}
+    seconds: dict[str, list[timing.Seconds]] = {side: [] for side in sides}
     for number in range(rounds):
         made.append(timing.once(partial(each.make_store, count, store)))
         runs = {
@@ -35,16 +34,13 @@ def extraction(
             seconds[side] += found
     shutil.rmtree(store)
     taps, mb = len(each.facts), each.clip_bytes / 1e6
-    yield f"bare pass {count / statistics.median(seconds['bare']):.3g} clips/s"
+    yield f"bare pass {timing.spread([count / each.wall for each in seconds['bare']])} clips/s"
     yield (
         f"activations of {taps} taps ({mb:.3g} MB a clip) ÷ bare "
-        f"{timing.spread(timing.ratios(seconds, 'activations', 'bare'))} (wanted ≤ 1.15), "
+        f"{timing.ratio(seconds, 'activations', 'bare')} (wanted ≤ 1.15), "
         f"and {timing.spread(made)} s once for the empty store"
     )
-    yield (
-        f"means of {taps} taps ÷ bare "
-        f"{timing.spread(timing.ratios(seconds, 'means', 'bare'))} (wanted ≤ 1.05)"
-    )
+    yield (f"means of {taps} taps ÷ bare {timing.ratio(seconds, 'means', 'bare')} (wanted ≤ 1.05)")
 
 
 def inputs(subject: Subject, clips: TestClips, count: int, rounds: int) -> Iterator[str]:
@@ -59,6 +55,6 @@ def inputs(subject: Subject, clips: TestClips, count: int, rounds: int) -> Itera
     sides = {"four": partial(run, INPUTS), "one": partial(run, (CLIP,))}
     seconds = timing.paired(sides, rounds)
     yield (
-        f"{len(INPUTS)} inputs ÷ 1 {timing.spread(timing.ratios(seconds, 'four', 'one'))} "
+        f"{len(INPUTS)} inputs ÷ 1 {timing.ratio(seconds, 'four', 'one')} "
         f"(wanted ≤ 4.1), {reads[len(INPUTS)]} and {reads[1]} reads of {count} videos"
     )

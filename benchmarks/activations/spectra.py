@@ -31,12 +31,12 @@ def measured(
         "read": lambda: [_read(array) for array, _ in every],
     }
     seconds = timing.paired(sides, rounds)
-    found = timing.ratios(seconds, "spectra", "read")
     size = each.clip_bytes * count / 1e6
-    rates = {side: timing.spread([size / value for value in seconds[side]]) for side in sides}
+    rates = {side: timing.spread([size / each.wall for each in seconds[side]]) for side in sides}
     yield (
         f"{size:.0f} MB of {len(every)} taps: spectra (three transforms) {rates['spectra']} MB/s, "
-        f"reading {rates['read']} MB/s, ratio {timing.spread(found)} (wanted ≤ 1.5)"
+        f"reading {rates['read']} MB/s, ratio {timing.ratio(seconds, 'spectra', 'read')} "
+        "(wanted ≤ 1.5)"
     )
     store = each.filled_store(min(count, _CLIPS), store)
     yield _plain(ActivationStore(store), each.facts[1:], rounds)
@@ -60,7 +60,7 @@ def _plain(store: ActivationStore, taps: Sequence[TapFacts], rounds: int) -> str
     )
     return (
         f"loop in NumPy over the clips of {len(chosen)} taps (in time alone, float64) ÷ spectra of "
-        f"these (all three transforms) {timing.spread(timing.ratios(seconds, 'loop', 'ours'))} "
+        f"these (all three transforms) {timing.ratio(seconds, 'loop', 'ours')} "
         f"(wanted ≥ 3); means in time differ by {apart:.0e}"
     )
 

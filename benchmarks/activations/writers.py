@@ -159,7 +159,7 @@ def _readings(folder: Path, unit: Unit, rounds: int) -> dict[str, list[float]]:
         if found.dtype != np.uint8 and not np.array_equal(found, unit.values):
             raise AssertionError(f"{name} reads other values than ours has written")
     seconds = timing.paired({name: partial(read, name) for name in readers}, rounds)
-    return {name: [unit.mb / each for each in found] for name, found in seconds.items()}
+    return {name: [unit.mb / each.wall for each in found] for name, found in seconds.items()}
 
 
 def _equal(folder: Path, unit: Unit, names: list[str]) -> Iterator[str]:

@@ -50,8 +50,11 @@ def extraction(board: Board, subject: Subject) -> None:
             "means": partial(means.means, videos, folder / "means"),
         }
         seconds = timing.paired(sides, _ROUNDS, subject.where)
-        ratio = statistics.median(timing.ratios(seconds, "means", "logits"))
-        rates = {side: videos / statistics.median(found) for side, found in seconds.items()}
+        ratio = statistics.median(timing.walls(seconds, "means", "logits"))
+        rates = {
+            side: videos / statistics.median(each.wall for each in found)
+            for side, found in seconds.items()
+        }
         _add(board, bare, "logits", videos, rates["logits"])
         _add(board, means, "means", videos, rates["means"], over_logits=ratio, wanted="≤ 1.1")
         _activations(board, keep, folder, rates["logits"])

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from signal_perception.extract.settings import Settings
 from signal_perception.extract.store import INPUT, ActivationStore, TapFacts
 from signal_perception.fourier import sums
 from signal_perception.fourier.sums import Epsilons
-from signal_perception.inference import blocks
-from signal_perception.models.core import registry
+from signal_perception.inference import blocks, networks
+from signal_perception.models.core import checkpoints, registry
 from signal_perception.models.core.taps import capture
 from signal_perception.pipeline.errors import UserError
 from tests.support import tiny_model
@@ -63,7 +64,9 @@ def job(clips: ClipStore, weights: Path, tmp_path: Path):
 
     def make(folder: str = "job", **extract: object) -> Job:
         (tmp_path / folder).mkdir(exist_ok=True)
-        return Job(_settings(**extract), tiny_model.MODEL, clips.path, weights, tmp_path / folder)
+        return Job(
+            _settings(**extract), tiny_model.MODEL, clips.path, weights, tmp_path / folder, own=True
+        )
 
     return make
 
@@ -264,9 +267,6 @@ def test_a_full_disk_is_refused_before_work_starts(
 
 def test_weights_for_other_classes_are_listened_to(job, clips: ClipStore, tmp_path: Path) -> None:
     assert len(clips.classes) == 3
-    from signal_perception.inference import networks
-    from signal_perception.models.core import checkpoints
-
     other = networks.fresh(
         tiny_model.MODEL,
         tiny_model.NETWORK,
@@ -278,9 +278,11 @@ def test_weights_for_other_classes_are_listened_to(job, clips: ClipStore, tmp_pa
     )
     checkpoints.save(other, tmp_path / "other.safetensors")
     each = job()
-    store = _extracted(
-        Job(each.settings, each.model, each.clips, tmp_path / "other.safetensors", each.folder)
-    )
+    changed = replace(each, weights=tmp_path / "other.safetensors", own=False)
+    # of both, other weights keep the means alone
+    assert _extracted(changed).activations_part is None
+    settings = _settings(keep="activations")
+    store = _extracted(replace(changed, settings=settings, folder=job("b").folder))
     taps = registry.taps(tiny_model.MODEL, other)
     chosen = [tap for tap in taps if tap.name == "01.mlp"]
     pixels = normalise(each.shown[each.kept[0]][0], (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

@@ -19,22 +19,19 @@ def test_attention_below_0_is_low_pass_and_mlps_above_0_are_high_pass() -> None:
     assert (mlp.kind, mlp.taps, mlp.word, mlp.below) == ("MLP", 24, "high-pass", 0)
 
 
-def test_an_interval_that_reaches_over_0_is_neither_and_other_tokens_do_not_count() -> None:
+def test_taps_that_may_be_0_are_neither_and_other_tokens_do_not_count() -> None:
     (row,) = response.responses({"i3d": spectra_table("i3d")}, POSTER)
     # without the first tap, the first after 8 → 4, and those of T' = 2
     assert (row.kind, row.taps, row.word) == ("Conv", 9 + 2, "neither")
     assert (row.low, row.high, row.below) == (0, 0, 1)
 
 
-def test_p_after_holm_decides_where_the_table_has_it() -> None:
-    table = spectra_table("swin")
-    rows = table["quantity"] == "block_response"
-    table["p_holm"] = table["p_holm"].where(~rows, 0.5)
+@pytest.mark.parametrize("p_holm, low, word", [(0.05, 0, "neither"), (0.049, 23, "low-pass")])
+def test_p_after_holm_decides(p_holm: float, low: int, word: str) -> None:
+    # without Holm, and by their intervals, all taps are below 0
+    table = spectra_table("swin").assign(p=0.01, p_holm=p_holm)
     attention, _ = response.responses({"swin": table}, POSTER)
-    assert (attention.low, attention.word) == (0, "neither")
-    table["p_holm"] = table["p_holm"].where(~rows, 0.01)
-    attention, _ = response.responses({"swin": table}, POSTER)
-    assert (attention.low, attention.word) == (23, "low-pass")
+    assert (attention.low, attention.word) == (low, word)
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ def test_the_block_response_has_both_halves_named_and_gaps_where_it_is_undefined
     for axis in (conv, attention):
         assert {text.get_text() for text in axis.texts} == {"high-pass", "low-pass"}
         assert axis.get_ylim()[0] < 0 < axis.get_ylim()[1]
-    # zero, static, clip: no D for the first tap, nor for the first after 8 → 4
+    # zero, static, clip, markers: no D for the first tap, nor for the first after 8 → 4
     clip = conv.lines[2]
     missing = np.flatnonzero(np.isnan(ys(clip)))
     assert list(missing) == [0, CHANGES[0], CHANGES[0] + 1, *range(CHANGES[1] + 1, CHANGES[1] + 5)]
@@ -225,6 +225,13 @@ def test_the_block_response_has_both_halves_named_and_gaps_where_it_is_undefined
     solid = {line.get_color(): ys(line)[-1] for line in of_style(attention, "-")[1:]}
     assert solid[lines.KINDS["MSA"][0]] == pytest.approx(-0.1)
     assert solid[lines.KINDS["MLP"][0]] == pytest.approx(0.1)
+    # D = −0.02 of I3D may be 0, D = ±0.1 of Swin may not
+    conv_color, msa, mlp = (lines.KINDS[kind][0] for kind in ("Conv", "MSA", "MLP"))
+    assert {where: len(x) for where, x in _markers(conv).items()} == {
+        (conv_color, conv_color): 0,
+        (conv_color, "#ffffff"): 11,
+    }
+    assert (len(_markers(attention)[msa, msa]), len(_markers(attention)[mlp, mlp])) == (23, 24)
 
 
 def test_a_model_of_branches_has_no_panel_of_block_response(
@@ -291,7 +298,7 @@ def test_top_bins_are_drawn_along_the_depth_and_break_where_the_maps_change() ->
         assert list(np.flatnonzero(np.isnan(ys(line)))) == [3]
 
 
-def test_discriminability_has_its_null_value_in_the_middle_of_the_scale(
+def test_discriminability_has_1_in_the_middle_of_the_scale(
     bins: dict[str, pd.DataFrame],
 ) -> None:
     figure = discriminability_figure(bins, dpi=50)

@@ -61,6 +61,26 @@ def test_tables_are_read_where_dvc_yaml_has_them(stages: dict[str, dvcfile.Stage
             pd.testing.assert_frame_equal(read[model], written[model])
 
 
+def test_tables_of_other_weights_are_read_beside_the_data_sets_own(
+    stages: dict[str, dvcfile.Stage],
+) -> None:
+    own = depth_table("i3d")
+    other = depth_table("i3d", weights="shapes-start")
+    _write(Path("reports/metrics/accuracy/shapes/i3d.json"), accuracy())
+    _write(Path("reports/tables/depth/shapes-i3d-shapes.csv"), own)
+    _write(Path("reports/tables/depth/shapes-i3d-shapes-start.csv"), other)
+    study = STUDY.model_copy(update={"weights": ("shapes-start", "shapes")})
+    # the stage of other weights is the study's own, at other places
+    for model in study.models:
+        name = f"spectra@shapes-{model}-shapes"
+        stages[f"{name}-start"] = replace(stages[name], outs=_renamed(stages[name].outs))
+    (found,) = tables.read_study(study, stages)
+    assert list(found.depth) == ["i3d"]
+    assert list(found.others) == ["i3d"]
+    assert list(found.others["i3d"]) == ["shapes-start"]
+    pd.testing.assert_frame_equal(found.others["i3d"]["shapes-start"], other)
+
+
 def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage]) -> None:
     _write(Path("reports/metrics/accuracy/shapes/i3d.json"), accuracy())
     (found,) = tables.read_study(STUDY, stages)

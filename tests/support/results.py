@@ -26,9 +26,12 @@ BACKBONES: dict[str, list[Stretch]] = {
     "videomae_v1": [(("joint_attn", "mlp"), 12, 8)],
     "i3d": [(("conv",), 10, 8), (("conv",), 3, 4), (("conv",), 3, 2)],
 }
+PAIRED = ("clip-static", "clip-own")
 LEVELS = {"clip": -1.0, "static": -3.0, "shuffled": -0.5, "reversed": -1.0}
-# D of a block's tap by kind; the intervals reach 0.05 to both sides.
+# D of a block's tap by kind; p is .001 where it is further from 0 than the intervals reach, else .8.
 RESPONSES = {"spatial_attn": -0.1, "joint_attn": -0.1, "mlp": 0.1, "conv": -0.02}
+# Δ with other weights minus Δ with own ones.
+SHIFT = 0.3
 # Below and above every value.
 REACH = 0.05
 # Share of the clip's energy that the static clip of a model that sees motion has.
@@ -43,6 +46,9 @@ class Made:
     `own` taps show the model's own time code: there the static clip is 0.01 above the clip, and
     p after Holm is .8; elsewhere it has `static` for its level, and p is .001.
 
+    With other `weights` Δ of the clip is higher by `shift`, and p of the difference is .001; at the
+    first `same` taps it is what it is with own ones, and p is .8. Empty: own ones.
+
     size: height and width of the maps. side: the one side that was extracted.
     """
 
@@ -54,6 +60,9 @@ class Made:
     size: int = 14
     side: str = "stream"
     dataset: str = "shapes"
+    weights: str = ""
+    shift: float = SHIFT
+    same: int = 0
     statistics: Sequence[str] = field(default=("log_mean", "log_rms"))
 
     @property
@@ -74,22 +83,34 @@ class Made:
         ]
 
     def compared(self) -> tuple[str, ...]:
-        """The controls and, where there is a static one, the difference clip − static."""
-        return (*self.controls, *(["clip-static"] if "static" in self.controls else []))
+        """The controls, and the paired differences that these and the weights allow."""
+        static = ["clip-static"] if "static" in self.controls else []
+        own = ["clip-own"] if self.has_other_weights else []
+        return (*self.controls, *static, *own)
+
+    @property
+    def has_other_weights(self) -> bool:
+        return self.weights not in ("", self.dataset)
+
+    def moved(self, tap: dict[str, Any]) -> float:
+        """What the weights add to Δ of the clip."""
+        return self.shift if self.has_other_weights and tap["order"] > self.same else 0.0
 
     def level(self, control: str, tap: dict[str, Any]) -> float:
         """Δ at bin 0 if the line of the other bins went on to it."""
         if control == "clip-static":
             return self.level("clip", tap) - self.level("static", tap)
+        if control == "clip-own":
+            return self.moved(tap)
         if control == "static":
             level = LEVELS["clip"] + 0.01 if self.is_own(tap) else self.static
         else:
-            level = LEVELS[control]
+            level = LEVELS[control] + (self.moved(tap) if control == "clip" else 0)
         return level - tap["order"] / 100 - (tap["kind"] == "input")
 
     def delta(self, control: str, tap: dict[str, Any], bin: int) -> float:
         """Δ at a bin, which is 0 at bin 0."""
-        slope = 0 if control == "clip-static" else 0.1
+        slope = 0 if control in PAIRED else 0.1
         return self.level(control, tap) - slope * bin if bin else 0.0
 
     def is_own(self, tap: dict[str, Any]) -> bool:
@@ -97,7 +118,11 @@ class Made:
 
     def estimate(self, value: float, control: str, tap: dict[str, Any]) -> dict[str, float]:
         """A value with its interval, and with p where it is a difference."""
-        p = (0.8 if self.is_own(tap) else 0.001) if control == "clip-static" else np.nan
+        same = self.is_own(tap) if control == "clip-static" else not self.moved(tap)
+        return self.tested(value, (0.8 if same else 0.001) if control in PAIRED else np.nan)
+
+    def tested(self, value: float, p: float) -> dict[str, float]:
+        """A value with its interval and p."""
         return {"value": value, "low": value - REACH, "high": value + REACH, "p": p, "p_holm": p}
 
     def facts(self, tap: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +130,7 @@ class Made:
         return {
             "dataset": self.dataset,
             "model": self.model,
+            "weights": self.weights or self.dataset,
             "weights_sha256": "ab" * 32,
             "n_videos": 128,
             "n_clusters": 32,
@@ -150,7 +176,7 @@ def _numbers(made: Made, control: str, tap: dict[str, Any]) -> Iterator[dict[str
             if bin.index is not None:
                 value, omega = made.delta(control, tap, bin.index), 2 * bin.index / t
             place = {"point": point, "omega": omega, "hz": 3 * omega, "reason": bin.reason}
-            shift = 0 if control == "clip-static" else 0.5 * np.log(t)
+            shift = 0 if control in PAIRED else 0.5 * np.log(t)
             for quantity, number in (("delta", value), ("corrected", value + shift)):
                 found = made.estimate(number, control, tap)
                 yield {**place, "quantity": quantity, "statistic": statistic, **found}
@@ -185,7 +211,7 @@ def _bins(
             yield {**place, **found}
             if made.side == "stream" and same and bin:
                 response = RESPONSES.get(tap["kind"], 0.0)
-                numbers = made.estimate(response, control, tap)
+                numbers = made.tested(response, 0.001 if abs(response) > REACH else 0.8)
                 yield {**place, **found, "quantity": "block_response", **numbers}
         if control in ("clip", "static") and place["transform"] == "temporal":
             value = 1 + bin if control == "clip" else 1.0
@@ -351,3 +377,13 @@ def results(dataset: str = "shapes") -> Results:
         {"timesformer_divided": noise_table()},
         dict.fromkeys(models, curve()),
     )
+
+
+def others(dataset: str = "shapes") -> dict[str, dict[str, pd.DataFrame]]:
+    """Depth tables of I3D with other weights: its start, and those fine-tuned on gestures."""
+    return {
+        "i3d": {
+            weights: depth_table("i3d", dataset=dataset, weights=weights, size=2)
+            for weights in (f"{dataset}-start", "gestures")
+        }
+    }

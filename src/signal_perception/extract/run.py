@@ -35,13 +35,17 @@ _NEAR = 0.5
 
 @dataclass(frozen=True)
 class Job:
-    """What is extracted: a model with its weights, the test clips, and where work lies."""
+    """What is extracted: a model with its weights, the test clips, and where work lies.
+
+    own: whether the weights were fine-tuned on the data set of the clips.
+    """
 
     settings: Settings
     model: str
     clips: Path
     weights: Path
     folder: Path
+    own: bool
 
     @property
     def store(self) -> Path:
@@ -50,6 +54,14 @@ class Job:
     @property
     def extract(self) -> Extract:
         return self.settings.extract
+
+    @property
+    def keep(self) -> str:
+        """What is kept: of other weights than the data set's own no activations beside the means.
+
+        They are compared by their spectra, and activations are what fills a disk.
+        """
+        return "means" if self.extract.keep == "both" and not self.own else self.extract.keep
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,7 +82,7 @@ class Job:
     @cached_property
     def kept(self) -> list[int]:
         """The videos whose activations are kept."""
-        if self.extract.keep == "means":
+        if self.keep == "means":
             return []
         return choice.of_each_class(
             self.labels,
@@ -129,7 +141,7 @@ def units(job: Job) -> list[Unit[Videos]]:
     A unit's result holds the means of its videos, and says that their activations are written.
     """
     every = blocks(len(job.shown.store))
-    if job.extract.keep == "activations":
+    if job.keep == "activations":
         kept = set(job.kept)
         every = [b for b in every if not kept.isdisjoint(range(b.start, b.stop))]
     return [Unit(block, job.folder / "blocks" / f"{block.start:06d}.npy") for block in every]
@@ -162,7 +174,7 @@ def chosen_taps(extract: Extract, model: str, existing: Sequence[Tap]) -> list[T
 
 def facts_of(job: Job, taps: Sequence[TapFacts]) -> StoreFacts:
     """What the store says about itself."""
-    store, keep = job.shown.store, job.extract.keep
+    store, keep = job.shown.store, job.keep
 
     def part(videos: Sequence[int]) -> Part:
         return Part(
@@ -260,7 +272,7 @@ def _blocks(
     done: Callable[[Videos, Write], None],
 ) -> None:
     """Run blocks of videos; see `units.stream`."""
-    clips, keep = job.extract.clips, job.extract.keep
+    clips, keep = job.extract.clips, job.keep
     means = sinks.means_of(taps) if keep != "activations" else None
     heard: list[Sink] = [means] if means else []
     if keep != "means":

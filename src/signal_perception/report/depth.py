@@ -185,6 +185,12 @@ def numbers(rows: pd.DataFrame, *columns: str) -> NDArray[np.float64]:
     return found[~np.isnan(found)]
 
 
+def median(rows: pd.DataFrame) -> float:
+    """Median of the values, NaN where there is none."""
+    values = numbers(rows, "value")
+    return float(np.median(values)) if len(values) else float("nan")
+
+
 def has_static(table: pd.DataFrame) -> bool:
     """Whether the clip can be set against its static control."""
     return DIFFERENCE in set(table["control"])

@@ -10,8 +10,8 @@ from signal_perception.report.cells import cells_figure
 from signal_perception.report.depth import Tables
 from signal_perception.vocabulary import CLIP
 
-# F where the amplitudes say nothing about the class.
-NULL = 1.0
+# Near F where the amplitudes say nothing about the class and videos are independent.
+MIDDLE = 1.0
 _STATISTIC = "mean_log"
 _LABELS = {CLIP: "clip", depth.STATIC: "static"}
 
@@ -31,13 +31,13 @@ def discriminability_figure(tables: Tables, *, dpi: int) -> Figure:
     values = np.concatenate(
         [depth.numbers(part, "value") for parts in found.values() for part in parts.values()]
     )
-    # values below the null value say no less than others there, so they do not stretch the scale
-    far = max(float(values.max()) / NULL, 2.0)
+    # lower values say no less than the middle does, so they do not stretch the scale
+    far = max(float(values.max()) / MIDDLE, 2.0)
     return cells_figure(
         rows,
         list(tables),
-        colours={"cmap": "PuOr_r", "norm": LogNorm(NULL / far, NULL * far)},
-        label="F, between over within classes (1: nothing)",
+        colours={"cmap": "PuOr_r", "norm": LogNorm(MIDDLE / far, MIDDLE * far)},
+        label="F, between over within classes",
         dpi=dpi,
     )
 

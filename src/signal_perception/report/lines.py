@@ -53,6 +53,14 @@ def band(axis: Axes, taps: pd.DataFrame, color: str) -> None:
     axis.vlines(alone["x"], alone["low"], alone["high"], color=color, alpha=0.35, linewidth=2)
 
 
+def markers(axis: Axes, taps: pd.DataFrame, sure: pd.Series, color: str, marker: str) -> None:
+    """A marker per tap, filled where it is `sure`."""
+    size = marker_size(taps) + 0.5
+    for part, face in ((taps.loc[sure], color), (taps.loc[~sure], "white")):
+        look = {"marker": marker, "markersize": size, "markerfacecolor": face}
+        line(axis, part, color=color, linestyle="None", **look)
+
+
 def marker_size(taps: pd.DataFrame) -> float:
     return 4 if len(taps) <= 30 else 2.8
 
@@ -98,6 +106,15 @@ def kind_handles(kinds: Sequence[str]) -> list[Line2D]:
     return [
         Line2D([], [], color=color, marker=marker, markersize=5, label=kind)
         for kind, (color, marker) in looks.items()
+    ]
+
+
+def significance_handles() -> list[Line2D]:
+    """Legend entries of filled and hollow `markers`."""
+    look = {"color": "#333333", "marker": "o", "markersize": 5, "linestyle": "None"}
+    return [
+        Line2D([], [], label="p < .05 after Holm", **look),
+        Line2D([], [], label="not significant", markerfacecolor="white", **look),
     ]
 
 

@@ -9,9 +9,7 @@ does.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from signal_perception.report import depth, style
 from signal_perception.report.depth import Reading, Tables
@@ -111,14 +109,13 @@ def finding(name: str, kinds: Mapping[str, Counts], energy: float) -> str:
 def _answer(model: str, table: pd.DataFrame, reading: Reading) -> Motion:
     taps = depth.profile(table, "a", reading, control=depth.DIFFERENCE)
     kinds = {kind: count(depth.of_kind(taps, kind)) for kind in depth.kinds(taps)}
-    values = depth.numbers(taps, "value")
     energy = _energy(table)
     return Motion(
         model=model,
         taps=len(taps),
-        missing=len(taps) - len(values),
+        missing=len(taps) - len(depth.numbers(taps, "value")),
         kinds=kinds,
-        median=_median(values),
+        median=depth.median(taps),
         energy=energy,
         finding=finding(style.name(model), kinds, energy),
     )
@@ -132,13 +129,7 @@ def _energy(table: pd.DataFrame) -> float:
     )
     both = clip.merge(static, on="tap", suffixes=("_clip", "_static"))
     both = both.loc[both["value_clip"] > 0]
-    return _median(
-        depth.numbers(both.assign(ratio=both["value_static"] / both["value_clip"]), "ratio")
-    )
-
-
-def _median(values: NDArray[np.float64]) -> float:
-    return float(np.median(values)) if len(values) else float("nan")
+    return depth.median(both.assign(value=both["value_static"] / both["value_clip"]))
 
 
 def _counted(kinds: Mapping[str, Counts], *, more: bool) -> str:

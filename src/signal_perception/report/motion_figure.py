@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from signal_perception.report import depth, lines, motion, style
 from signal_perception.report.depth import Reading, Tables
@@ -28,7 +27,8 @@ def motion_figure(tables: Tables, reading: Reading, *, dpi: int) -> Figure:
         for axis in axes.values():
             axis.set_ylim(*lines.limits(values, least=0.25))
         lines.label_first_column(axes, "clip − static, Δ log amplitude")
-        style.legend(figure, _handles(depth.kinds(every)), "outside lower center")
+        handles = [*lines.kind_handles(depth.kinds(every)), *lines.significance_handles()]
+        style.legend(figure, handles, "outside lower center")
     return figure
 
 
@@ -59,17 +59,4 @@ def _kind(axis: Axes, taps: pd.DataFrame, kind: str) -> None:
     drawn = lines.broken(taps)
     lines.band(axis, drawn, color)
     lines.line(axis, drawn, color=color, linewidth=1.2)
-    sure = motion.significant(taps)
-    size = lines.marker_size(taps) + 0.5
-    for part, face in ((taps.loc[sure], color), (taps.loc[~sure], "white")):
-        look = {"marker": marker, "markersize": size, "markerfacecolor": face}
-        lines.line(axis, part, color=color, linestyle="None", **look)
-
-
-def _handles(kinds: list[str]) -> list[Line2D]:
-    look = {"color": "#333333", "marker": "o", "markersize": 5, "linestyle": "None"}
-    return [
-        *lines.kind_handles(kinds),
-        Line2D([], [], label="p < .05 after Holm", **look),
-        Line2D([], [], label="not significant", markerfacecolor="white", **look),
-    ]
+    lines.markers(axis, taps, motion.significant(taps), color, marker)

@@ -1,6 +1,6 @@
 """Figures 2–4: accuracy under weight noise, as surfaces over the grid and as tables of numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from mpl_toolkits.mplot3d.axes3d import Axes3D
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from signal_perception.report import style
 
@@ -121,7 +121,7 @@ def _numbers(axis: Axes, part: pd.DataFrame, y: str, score: str, title: str) -> 
     ]
     clean, chance = part[f"clean_{score}"].iloc[0], part[f"chance_{score}"].iloc[0]
     ends = min(chance, float(mean.min().min())), max(clean, float(mean.max().max()))
-    _cells(axis, mean.to_numpy(np.float64), texts, ends)
+    _cells(axis, mean.to_numpy(np.float64), np.array(texts), ends)
     rows, columns = ([f"{value:g}" for value in names] for names in (mean.index, mean.columns))
     axis.set_xticks(np.arange(len(columns)) + 0.5, columns)
     axis.set_yticks(np.arange(len(rows)) + 0.5, rows)
@@ -131,9 +131,7 @@ def _numbers(axis: Axes, part: pd.DataFrame, y: str, score: str, title: str) -> 
     axis.set_title(f"{title}: {_LABELS[score]}, %  {scale}", fontsize=8.5)
 
 
-def _cells(
-    axis: Axes, values: NDArray, texts: Sequence[Sequence[str]], ends: tuple[float, float]
-) -> None:
+def _cells(axis: Axes, values: NDArray, texts: NDArray, ends: tuple[float, float]) -> None:
     """Coloured cells with their texts, the first row at the top; ends: of the scale of colour."""
     axis.grid(visible=False)
     axis.spines[:].set_visible(False)
@@ -144,11 +142,11 @@ def _cells(
         if np.isfinite(value):
             ink = _ink(mesh.to_rgba(value))
             place = {"ha": "center", "va": "center", "fontsize": 7.5, "linespacing": 1.05}
-            axis.text(column + 0.5, row + 0.5, texts[row][column], color=ink, **place)
+            axis.text(column + 0.5, row + 0.5, str(texts[row, column]), color=ink, **place)
 
 
-def _ink(ground: Sequence[float]) -> str:
+def _ink(ground: ArrayLike) -> str:
     """White on dark ground, else nearly black, by relative luminance (WCAG 2)."""
-    rgb = np.asarray(ground[:3])
+    rgb = np.asarray(ground, np.float64)[:3]
     linear = np.where(rgb <= 0.03928, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return "0.15" if linear @ [0.2126, 0.7152, 0.0722] > 0.408 else "white"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from signal_perception.report import depth
 from signal_perception.report.depth import Reading, Tables
-from signal_perception.report.motion import significant
+from signal_perception.report.motion import count
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Response:
     """The taps of one kind of one model.
 
     taps: with a value. mean: of D over them. below: share with D < 0. low, high: number of taps
-    surely below and above 0. word: low-pass, high-pass or neither.
+    below and above 0 with p < .05 after Holm. word: low-pass, high-pass or neither.
     """
 
     model: str
@@ -55,14 +55,14 @@ def without(tables: Tables, reading: Reading) -> dict[str, str]:
 
 
 def word(taps: int, low: int, high: int) -> str:
-    """low-pass or high-pass where more than half of the taps surely are, else neither."""
+    """low-pass or high-pass where more than half of the taps are, else neither."""
     if low > taps / 2:
         return "low-pass"
     return "high-pass" if high > taps / 2 else "neither"
 
 
 def _response(model: str, kind: str, taps: pd.DataFrame) -> Response:
-    low, high = _surely(taps)
+    counts = count(taps)
     values = depth.numbers(taps, "value")
     return Response(
         model=model,
@@ -70,16 +70,7 @@ def _response(model: str, kind: str, taps: pd.DataFrame) -> Response:
         taps=len(taps),
         mean=float(values.mean()),
         below=float((values < 0).mean()),
-        low=low,
-        high=high,
-        word=word(len(taps), low, high),
+        low=counts.less,
+        high=counts.more,
+        word=word(len(taps), counts.less, counts.more),
     )
-
-
-def _surely(taps: pd.DataFrame) -> tuple[int, int]:
-    """Number of taps below and above 0: after Holm where the table has p, else by interval."""
-    if len(depth.numbers(taps, "p_holm")):
-        sure = depth.numbers(taps.loc[significant(taps)], "value")
-        return int((sure < 0).sum()), int((sure > 0).sum())
-    low, high = depth.numbers(taps, "low"), depth.numbers(taps, "high")
-    return int((high < 0).sum()), int((low > 0).sum())

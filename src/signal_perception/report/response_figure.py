@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from signal_perception.report import depth, lines, style
+from signal_perception.report import depth, lines, motion, style
 from signal_perception.report.depth import Reading, Tables
 from signal_perception.vocabulary import CLIP
 
@@ -14,6 +14,8 @@ _HALVES = {"high-pass": (0, "#fdf1e3", 0.97, "top"), "low-pass": (1, "#e8f0f8", 
 
 def response_figure(tables: Tables, reading: Reading, *, dpi: int) -> Figure:
     """One panel per model: D of the clip with 95 % bands by kind of tap, static's thin.
+
+    Markers are filled where p < .05 after Holm.
 
     tables: model → table per bin, of which those with a block response are drawn.
     """
@@ -47,7 +49,8 @@ def _panel(axis: Axes, clip: pd.DataFrame, static: pd.DataFrame) -> None:
         lines.line(axis, behind, color=color, marker=".", markersize=2, **lines.STATIC)
         drawn = lines.broken(depth.of_kind(clip, kind))
         lines.band(axis, drawn, color)
-        lines.line(axis, drawn, color=color, marker=marker, markersize=lines.marker_size(clip))
+        lines.line(axis, drawn, color=color)
+        lines.markers(axis, drawn, motion.significant(drawn), color, marker)
 
 
 def _halves(axis: Axes, limits: tuple[float, float]) -> None:
@@ -61,4 +64,4 @@ def _halves(axis: Axes, limits: tuple[float, float]) -> None:
 
 def _handles(kinds: list[str]) -> list[Line2D]:
     static = Line2D([], [], color="#555555", label="static clip", **lines.STATIC)
-    return [*lines.kind_handles(kinds), static]
+    return [*lines.kind_handles(kinds), static, *lines.significance_handles()]

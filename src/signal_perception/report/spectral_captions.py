@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from signal_perception.report import depth
+from signal_perception.report import weights as _weights
 from signal_perception.report.depth import Reading, Tables
 from signal_perception.report.summaries import summaries
+from signal_perception.report.weights import Others
 
 _STATISTICS = {
     "mean_log": "mean of ln(A + ε) over space and channels",
@@ -26,6 +28,7 @@ _CONTROLS = {
 }
 _WHITE_NOISE = {"mean_log": "+0.347", "log_mean": "+0.105", "log_rms": "0"}
 _HOLM = "Holm's correction over the taps of one kind"
+_MARKERS = f"Filled markers: p < .05 after {_HOLM}; hollow ones: not different from 0."
 _NOMINAL = (
     "Hz are nominal, from the time Δt between two distinct frames; repeated frames and jumps back "
     "are not averaged in."
@@ -68,9 +71,28 @@ def motion(tables: Tables, reading: Reading) -> list[str]:
         f"paired by video, tap and bin ({_statistic(reading.statistic)}; {_bin(reading)}). Above "
         "0 the clip has more at this frequency than a picture that does not move; at 0 the curve "
         "of Figure 1 is the model's own time code.",
-        f"{_bands(tables)} Filled markers: p < .05 after {_HOLM}; hollow ones: not different. "
-        "Lines break where T′ changes or a tap has no such bin. Differences above 5 are counted at "
-        "the top of a panel and not drawn: there the static clip has next to nothing.",
+        f"{_bands(tables)} {_MARKERS} Lines break where T′ changes or a tap has no such bin. "
+        "Differences above 5 are counted at the top of a panel and not drawn: there the static "
+        "clip has next to nothing.",
+    ]
+
+
+def weights(others: Others, owns: Tables, reading: Reading, dataset: str) -> list[str]:
+    """Sentences under the figure of other weights.
+
+    others: model → weights → table per tap. owns: model → table per tap with own weights.
+    """
+    drawn = {model: owns[model] for model in others}
+    tables = {f"{model} {w}": table for model, of in others.items() for w, table in of.items()}
+    own = _weights.name(dataset, dataset)
+    return [
+        f"Above: Δ log amplitude of the clip ({_statistic(reading.statistic)}; {_bin(reading)}) at "
+        f"the taps of panel (a), with the model's own weights ({own}) and, dashed or dotted, with "
+        f"others. Below: other − own, paired by video, tap and bin. {_bands({**drawn, **tables})} "
+        f"{_MARKERS} Lines break where T′ changes or a tap has no such bin.",
+        "T′ is the same with all weights of a model, so its shift cancels in the difference. The "
+        "model's own time code does not: read the difference beside clip − static in the table. "
+        "Training variance is not in the bands: all weights are of one training run each.",
     ]
 
 
@@ -122,8 +144,9 @@ def response(tables: Tables, reading: Reading) -> list[str]:
         "D = Δ of a tap minus Δ of the tap before it on the residual stream "
         f"({_statistic(reading.statistic)}; {_bin(reading)}), where both have the same T′. Below 0 "
         "the sub-layer weakens this frequency against the temporal mean (low-pass), above 0 it "
-        f"strengthens it (high-pass). {_bands(tables)} {_STATIC_BEHIND.capitalize()}, whose "
-        "response is no response to motion; where it leaves the axis it lies outside."
+        f"strengthens it (high-pass). {_bands(tables)} {_MARKERS} "
+        f"{_STATIC_BEHIND.capitalize()}, whose response is no response to motion; where it "
+        "leaves the axis it lies outside."
     ]
 
 
@@ -161,11 +184,12 @@ def discriminability(tables: Tables) -> list[str]:
     """
     return [
         "F = variance between classes over variance within them of each video's mean ln(A + ε), "
-        "per bin; bin 0 is at the bottom; grey where nothing differs between videos. Where an "
-        "amplitude says nothing about the class F is near 1 (white), but below 1 where each source "
-        "of videos has all classes and above 1 where it has one; and F grows with the number of "
-        f"videos. Over {videos(tables)}. What the static clip has too, the class is told by "
-        "without motion."
+        "per bin; bin 0 is at the bottom; grey where nothing differs between videos. Of N "
+        "independent videos in C classes F is (N − C)/(N − C − 2) ≈ 1 (white) on average where an "
+        "amplitude says nothing about the class. Videos that share a source move this value, below "
+        "1 where every source has all classes and above 1 where it has one, so 1 is no limit to "
+        "test against; and where classes differ F grows with the number of videos. Over "
+        f"{videos(tables)}. What the static clip has too, the class is told by without motion."
     ]
 
 

@@ -1,8 +1,8 @@
 """What the stages found, read from the tables that they wrote."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +19,7 @@ class Results:
 
     models: those of the study, in its order. decode: verdict of each video. accuracy: metrics of
     the stage evaluate. spectra, depth: tables of the stage spectra, a row per bin and per tap, with
-    the weights fine-tuned on this data set.
+    the weights fine-tuned on this data set. others: model → other weights → table per tap.
     noise, curves: tables of the stages noise and finetune.
     """
 
@@ -31,6 +31,7 @@ class Results:
     depth: Mapping[str, pd.DataFrame]
     noise: Mapping[str, pd.DataFrame]
     curves: Mapping[str, pd.DataFrame]
+    others: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
 
 
 def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
@@ -42,7 +43,7 @@ def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
     ----------
     stages: by DVC's name, see `dvcfile.stages`; their outputs are read.
     """
-    results = [_read(dataset, study.models, stages) for dataset in study.datasets]
+    results = [_read(dataset, study, stages) for dataset in study.datasets]
     if not any(each.accuracy or each.spectra or each.noise for each in results):
         raise UserError(
             "There are no results of this study to report yet; run dvc repro, which runs the "
@@ -51,7 +52,9 @@ def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
     return results
 
 
-def _read(dataset: str, models: tuple[str, ...], stages: Mapping[str, Stage]) -> Results:
+def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
+    models = study.models
+
     def files(stage: str, folder: str, weights: str = "") -> dict[str, Path]:
         paths = {m: stages[f"{stage}@{dataset}-{m}{weights}"].out(folder) for m in models}
         return {model: path for model, path in paths.items() if path.is_file()}
@@ -63,6 +66,11 @@ def _read(dataset: str, models: tuple[str, ...], stages: Mapping[str, Stage]) ->
     decode = stages[f"decode@{dataset}"].out("reports/decode")
     # of the weights that were fine-tuned on this data set
     own = f"-{dataset}"
+    others = {
+        weights: tables("spectra", "tables/depth", f"-{weights}")
+        for weights in study.weights
+        if weights != dataset
+    }
     return Results(
         dataset,
         models,
@@ -75,4 +83,16 @@ def _read(dataset: str, models: tuple[str, ...], stages: Mapping[str, Stage]) ->
         depth=tables("spectra", "tables/depth", own),
         noise=tables("noise", "tables"),
         curves=tables("finetune", "curves"),
+        others=_by_model(models, others),
     )
+
+
+def _by_model(
+    models: Sequence[str], others: Mapping[str, Mapping[str, pd.DataFrame]]
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """Tables by weights, then model → by model, then weights; no model that has none."""
+    found = {
+        model: {weights: tables[model] for weights, tables in others.items() if model in tables}
+        for model in models
+    }
+    return {model: tables for model, tables in found.items() if tables}
