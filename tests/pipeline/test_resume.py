@@ -25,9 +25,9 @@ MODEL = "timesformer_divided"
 LONG = {
     "decode@shapes": ("*/verdicts/*.json", "shard"),
     f"finetune@shapes-{MODEL}": ("*/checkpoint.pt", "epoch"),
-    f"evaluate@shapes-{MODEL}": ("*/*.npy", "shard"),
-    f"extract@shapes-{MODEL}": ("*/done/*", "shard"),
-    f"spectra@shapes-{MODEL}": ("*/*/*.npz", "tap"),
+    f"evaluate@shapes-{MODEL}": ("*/*.npz", "block"),
+    f"extract@shapes-{MODEL}-shapes": ("*/blocks/*", "block"),
+    f"spectra@shapes-{MODEL}-shapes": ("*/*/*.npz", "tap"),
     f"noise@shapes-{MODEL}": ("*/*.npz", "cell"),
 }
 
@@ -41,6 +41,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "datasets.shapes.source.train_per_class": 6,
             "datasets.shapes.source.test_per_class": 10,
             f"models.{MODEL}.tiny.recipe.epochs": 8,
+            # spectra of activations are measured in units, means are only read
+            "extract.keep": "activations",
+            "extract.per_class": None,
             "noise.repeats": 4,
         },
     )

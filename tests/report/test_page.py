@@ -15,6 +15,7 @@ from tests.support.results import (
     accuracy,
     curve,
     depth_table,
+    others,
     results,
     sampling,
     spectra_table,
@@ -146,6 +147,24 @@ def test_what_was_not_extracted_is_said_and_not_drawn(
     names = {file.removeprefix("shapes-").removesuffix(".png") for file in made.figures}
     assert names.isdisjoint(absent)
     assert {"figure1", "controls", "comparison", "spectrogram"} <= names
+
+
+def test_other_weights_have_a_section_where_there_are_any(made: Page) -> None:
+    assert "Other weights" not in made.html
+    one, again = (make_page(replace(results(), others=others())) for _ in range(2))
+    assert (one.html, one.figures) == (again.html, again.figures)
+    assert list(one.figures).index("shapes-weights.png") == 6
+    page_text = text(one.html)
+    for expected in (
+        "Other weights along the depth, and their difference to own ones.",
+        # taps, MSA, MLP, Conv, medians
+        "I3D before fine-tuning 16 – – 13 / 0 / 0 0.30 2.30 2.00",
+        "I3D fine-tuned on gestures 16 – – 13 / 0 / 0 0.30 2.30 2.00",
+        "I3D, before fine-tuning: 3 taps have no value.",
+        "I3D, before fine-tuning: Δ differs at 13 of 13 Conv taps",
+        "TimeSformer (divided): not run before fine-tuning and fine-tuned on gestures.",
+    ):
+        assert expected in page_text
 
 
 def test_frames_of_the_test_clips_are_described_where_they_were_counted(made: Page) -> None:

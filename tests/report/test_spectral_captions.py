@@ -33,6 +33,24 @@ def test_the_caption_of_figure_1_has_the_numbers_of_the_table(depths: dict) -> N
     assert "Dotted" in with_poster[-1]
 
 
+def test_the_caption_of_other_weights_names_both_and_their_videos(depths: dict) -> None:
+    other = depth_table("i3d", weights="shapes-start").assign(n_videos=100)
+    given = ({"i3d": {"shapes-start": other}}, depths, Reading("poster", "log_rms"), "shapes")
+    sentences = " ".join(spectral_captions.weights(*given))
+    assert "log_rms: L = ½ ln(mean of A² over" in sentences
+    assert "k = ⌊T′/2⌋ − 1" in sentences
+    assert "own weights (fine-tuned on shapes)" in sentences
+    # those of I3D with both, Swin has no others
+    assert "95 % bootstrap-t over 100–120 videos in 32 clusters" in sentences
+    assert "p < .05 after Holm's correction over the taps of one kind" in sentences
+
+
+def test_1_is_no_limit_of_discriminability(bins: dict) -> None:
+    sentences = " ".join(spectral_captions.discriminability(bins))
+    assert "(N − C)/(N − C − 2) ≈ 1" in sentences
+    assert "Videos that share a source move this value" in sentences
+
+
 def test_only_the_controls_of_the_tables_are_explained(depths: dict) -> None:
     reading = Reading("poster", "log_mean")
     sentences = " ".join(spectral_captions.controls({"swin": depths["swin"]}, reading))
@@ -59,5 +77,8 @@ def test_every_caption_names_its_statistic_and_its_videos(depths: dict, bins: di
         assert "log_rms: L = ½ ln(mean of A² over" in sentences
         assert re.search(r"over 12\d(–128)? videos in 32 clusters of one source", sentences)
     assert all("95 % bootstrap-t" in " ".join(caption) for caption in along_the_depth)
-    assert "Holm" in " ".join(along_the_depth[0])
+    for caption in (along_the_depth[0], along_the_depth[3]):
+        assert "Filled markers: p < .05 after Holm's correction over the taps of" in " ".join(
+            caption
+        )
     assert "nominal" in " ".join(along_the_depth[2])

@@ -12,7 +12,15 @@ from signal_perception.pipeline import dvcfile
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 from signal_perception.report import rows, tables
-from tests.support.results import accuracy, decode_table, noise_table, results, sampling
+from tests.support.project import change
+from tests.support.results import (
+    accuracy,
+    decode_table,
+    depth_table,
+    noise_table,
+    results,
+    sampling,
+)
 from tests.support.study import default_study
 
 STUDY = Study(
@@ -62,22 +70,20 @@ def test_tables_are_read_where_dvc_yaml_has_them(stages: dict[str, dvcfile.Stage
 
 
 def test_tables_of_other_weights_are_read_beside_the_data_sets_own(
-    stages: dict[str, dvcfile.Stage],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = depth_table("i3d")
-    other = depth_table("i3d", weights="shapes-start")
+    weights = ["shapes-start", "shapes"]
+    change(default_study(tmp_path), {"study.weights": weights})
+    monkeypatch.chdir(tmp_path)
+    own, other = depth_table("i3d"), depth_table("i3d", weights="shapes-start")
     _write(Path("reports/metrics/accuracy/shapes/i3d.json"), accuracy())
     _write(Path("reports/tables/depth/shapes-i3d-shapes.csv"), own)
     _write(Path("reports/tables/depth/shapes-i3d-shapes-start.csv"), other)
-    study = STUDY.model_copy(update={"weights": ("shapes-start", "shapes")})
-    # the stage of other weights is the study's own, at other places
-    for model in study.models:
-        name = f"spectra@shapes-{model}-shapes"
-        stages[f"{name}-start"] = replace(stages[name], outs=_renamed(stages[name].outs))
-    (found,) = tables.read_study(study, stages)
-    assert list(found.depth) == ["i3d"]
-    assert list(found.others) == ["i3d"]
-    assert list(found.others["i3d"]) == ["shapes-start"]
+    study = STUDY.model_copy(update={"weights": tuple(weights)})
+    (found,) = tables.read_study(study, dvcfile.stages())
+    pd.testing.assert_frame_equal(found.depth["i3d"], own)
+    # the other model has none
+    assert {model: list(each) for model, each in found.others.items()} == {"i3d": ["shapes-start"]}
     pd.testing.assert_frame_equal(found.others["i3d"]["shapes-start"], other)
 
 
@@ -85,7 +91,7 @@ def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage])
     _write(Path("reports/metrics/accuracy/shapes/i3d.json"), accuracy())
     (found,) = tables.read_study(STUDY, stages)
     assert found.accuracy == {"i3d": accuracy()}
-    assert (found.decode, found.spectra, found.depth) == (None, {}, {})
+    assert (found.decode, found.spectra, found.depth, found.others) == (None, {}, {}, {})
     assert (found.noise, found.curves) == ({}, {})
 
 

@@ -28,7 +28,7 @@ BACKBONES: dict[str, list[Stretch]] = {
 }
 PAIRED = ("clip-static", "clip-own")
 LEVELS = {"clip": -1.0, "static": -3.0, "shuffled": -0.5, "reversed": -1.0}
-# D of a block's tap by kind; p is .001 where it is further from 0 than the intervals reach, else .8.
+# D of a block's tap by kind; p is .8 where the interval reaches over 0, else .001.
 RESPONSES = {"spatial_attn": -0.1, "joint_attn": -0.1, "mlp": 0.1, "conv": -0.02}
 # Δ with other weights minus Δ with own ones.
 SHIFT = 0.3

@@ -121,7 +121,7 @@ def finding(
         return f"{start}: no tap has a value at this bin, so nothing is compared."
     higher = sum(counts.more for counts in kinds.values())
     lower = sum(counts.less for counts in kinds.values())
-    then = "then" if weights.endswith(START) else "with these weights"
+    then = "before fine-tuning" if weights.endswith(START) else "with these weights"
     where = f"Δ differs at {_counted(kinds)}"
     if higher or lower:
         where += f", higher {then} at {higher} and lower at {lower}"
@@ -177,9 +177,11 @@ def _motion(weights: str, dataset: str, medians: Medians) -> str:
         whose = f"{name(weights, dataset)} and {own} {name(dataset, dataset)}"
         return f"the motion share (median of clip − static) is {other} {whose}"
     if other == own:
-        return f"the motion share (median of clip − static) stayed at {own}"
+        return f"the motion share (median of clip − static) stayed at {own} with fine-tuning"
     verb = "grew" if medians.own > medians.other else "shrank"
-    return f"the motion share (median of clip − static) {verb} with it from {other} to {own}"
+    return (
+        f"the motion share (median of clip − static) {verb} with fine-tuning from {other} to {own}"
+    )
 
 
 def _counted(kinds: Mapping[str, Counts]) -> str:
