@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from mpl_toolkits.mplot3d.axes3d import Axes3D
-from numpy.typing import ArrayLike, NDArray
 
 from signal_perception.report import style
 
@@ -115,38 +115,27 @@ def _numbers(axis: Axes, part: pd.DataFrame, y: str, score: str, title: str) -> 
         part.pivot(index=y, columns="gamma", values=f"{score}_{end}").reindex_like(mean)
         for end in ("low", "high")
     )
-    texts = [
+    cells = [
         [f"{m:.1f}\n{a:.0f}–{b:.0f}" for m, a, b in zip(*row)]
         for row in zip(mean.values, low.values, high.values)
     ]
     clean, chance = part[f"clean_{score}"].iloc[0], part[f"chance_{score}"].iloc[0]
-    ends = min(chance, float(mean.min().min())), max(clean, float(mean.max().max()))
-    _cells(axis, mean.to_numpy(np.float64), np.array(texts), ends)
-    rows, columns = ([f"{value:g}" for value in names] for names in (mean.index, mean.columns))
-    axis.set_xticks(np.arange(len(columns)) + 0.5, columns)
-    axis.set_yticks(np.arange(len(rows)) + 0.5, rows)
+    sns.heatmap(
+        mean,
+        ax=axis,
+        annot=np.array(cells),
+        fmt="",
+        annot_kws={"fontsize": 7.5, "linespacing": 1.05},
+        cmap="viridis",
+        vmin=min(chance, float(mean.min().min())),
+        vmax=max(clean, float(mean.max().max())),
+        cbar=False,
+        linewidths=0.5,
+        linecolor="white",
+        xticklabels=[f"{value:g}" for value in mean.columns],
+        yticklabels=[f"{value:g}" for value in mean.index],
+    )
     axis.set(xlabel="γ", ylabel=_SYMBOLS[y])
     axis.tick_params(length=0, rotation=0)
     scale = f"(clean {clean:.1f}, chance {chance:.1f})"
     axis.set_title(f"{title}: {_LABELS[score]}, %  {scale}", fontsize=8.5)
-
-
-def _cells(axis: Axes, values: NDArray, texts: NDArray, ends: tuple[float, float]) -> None:
-    """Coloured cells with their texts, the first row at the top; ends: of the scale of colour."""
-    axis.grid(visible=False)
-    axis.spines[:].set_visible(False)
-    lines = {"linewidth": 0.5, "edgecolor": "white"}
-    mesh = axis.pcolormesh(values, cmap="viridis", vmin=ends[0], vmax=ends[1], **lines)
-    axis.invert_yaxis()
-    for (row, column), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            ink = _ink(mesh.to_rgba(value))
-            place = {"ha": "center", "va": "center", "fontsize": 7.5, "linespacing": 1.05}
-            axis.text(column + 0.5, row + 0.5, str(texts[row, column]), color=ink, **place)
-
-
-def _ink(ground: ArrayLike) -> str:
-    """White on dark ground, else nearly black, by relative luminance (WCAG 2)."""
-    rgb = np.asarray(ground, np.float64)[:3]
-    linear = np.where(rgb <= 0.03928, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return "0.15" if linear @ [0.2126, 0.7152, 0.0722] > 0.408 else "white"
