@@ -140,6 +140,8 @@ def test_the_pipeline_takes_the_new_model(tmp_path: Path) -> None:
     done = dvc(folder, "repro")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "reports/default/index.html").is_file()
-    assert "toy" in (folder / "reports/tables/spectra/shapes-toy-shapes.csv").read_text(encoding="utf-8")
+    assert "toy" in (folder / "reports/tables/spectra/shapes-toy-shapes.csv").read_text(
+        encoding="utf-8"
+    )
     assert run(folder, "git", "status", "--short").returncode == 0
     assert dvc(folder, "repro").stdout.count("Running stage") == 0

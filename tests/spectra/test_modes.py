@@ -1,0 +1,91 @@
+"""A model's means, summed while it runs, and its stored activations give the same tables."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from signal_perception.extract import run as extraction
+from signal_perception.extract.settings import Settings
+from signal_perception.extract.store import ActivationStore
+from signal_perception.pipeline.units import finish
+from signal_perception.spectra import per_bin, per_tap
+from signal_perception.spectra.run import Measurements, measure, units
+from signal_perception.statistics.intervals import resamples
+from tests.support import tiny_model
+from tests.support.clips import make_store
+
+EXTRACT = {
+    "per_class": None,
+    "clips": 1,
+    "pool": "none",
+    "kinds": [],
+    "taps": [],
+    "sides": ["stream"],
+    "controls": ["static", "shuffled"],
+    "epsilon": "relative",
+    "calibration_videos": 4,
+}
+
+
+def _tables(folder: Path, keep: str, dtype: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    folder.mkdir()
+    settings = Settings.model_validate(
+        {
+            "seed": 0,
+            "cpu_threads": 1,
+            "finetune": {"precision": "float32"},
+            "extract": EXTRACT | {"keep": keep, "dtype": dtype},
+            "model": {"network": tiny_model.NETWORK, "input": tiny_model.INPUT},
+        }
+    )
+    clips = make_store(folder / "test.zarr", range(7)).path
+    weights = tiny_model.write_weights(folder / "model.safetensors")
+    job = extraction.Job(settings, tiny_model.MODEL, clips, weights, folder, own=True)
+    extraction.extract(job, "extract")
+    store = ActivationStore(job.store)
+    wanted = units(store, "all", folder / "units")
+    assert bool(wanted) == (keep == "activations")
+    finish(wanted, partial(measure, job.store), label="spectra")
+    found = Measurements(store, "all", wanted)
+    arguments = {
+        "seconds_per_frame": store.facts.seconds_per_frame,
+        "resamples": resamples(found.part.ids, 0, 100),
+        "facts": {"dataset": "d", "model": "m", "weights": "d", "weights_sha256": "0"},
+    }
+    return per_bin.table(found, **arguments), per_tap.table(found, **arguments)
+
+
+def test_both_ways_give_the_same_tables(tmp_path: Path) -> None:
+    means = _tables(tmp_path / "means", "means", "float32")
+    activations = _tables(tmp_path / "activations", "activations", "float32")
+    for one, other in zip(means, activations, strict=True):
+        keys = [name for name in one.columns if one[name].dtype == object]
+        pd.testing.assert_frame_equal(one[keys], other[keys])
+        for name in ("value", "low", "high"):
+            difference = (one[name] - other[name]).abs()
+            assert one[name].isna().equals(other[name].isna())
+            # HC/DC and F are ratios, some of them large
+            assert (difference / one[name].abs().clip(lower=1)).max() <= 1e-5
+
+
+def test_float16_on_disk_costs_little(tmp_path: Path) -> None:
+    means, _ = _tables(tmp_path / "means", "means", "float32")
+    activations, _ = _tables(tmp_path / "activations", "activations", "float16")
+    chosen = (means["quantity"] == "delta") & (means["control"] == "clip")
+    difference = (means["value"] - activations["value"])[chosen].abs()
+    assert 0 < difference.max() <= 5e-3
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_workers_change_no_byte(
+    workers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = _tables(tmp_path / "a", "activations", "float16")
+    monkeypatch.setenv("SIGNAL_PERCEPTION_WORKERS", workers)
+    found = _tables(tmp_path / "b", "activations", "float16")
+    for one, other in zip(found, expected, strict=True):
+        assert one.to_csv() == other.to_csv()
+        assert np.isfinite(one["value"].dropna()).all()
