@@ -48,7 +48,7 @@ class Work:
         def done(block: Videos) -> None:
             sink.take(block, len(names), 1)
 
-        Pass(self.scorer, self.clips, names).run(blocks(videos), [], [sink], done)
+        Pass(self.scorer, self.clips, names).run(blocks(range(videos)), [], [sink], done)
 
     def means(self, videos: int, folder: Path) -> None:
         """The pass of extract with `keep: means`; a file per block in `folder`."""
@@ -56,9 +56,9 @@ class Work:
         folder.mkdir(exist_ok=True)
 
         def done(block: Videos) -> None:
-            np.save(folder / f"{block.start}.npy", sink.take(block, 1, 1))
+            np.save(folder / f"{block.name}.npy", sink.take(block, 1, 1))
 
-        Pass(self.scorer, self.clips, [CLIP]).run(blocks(videos), self.taps, [sink], done)
+        Pass(self.scorer, self.clips, [CLIP]).run(blocks(range(videos)), self.taps, [sink], done)
 
     def make_store(self, videos: int, store: Path) -> Path:
         """An activation store of so many videos, whose activations are empty."""
@@ -74,7 +74,7 @@ class Work:
         rows = {video: video for video in range(videos)}
         sink = sinks.Activations(store, self.facts, rows, "none")
         Pass(self.scorer, self.clips, [CLIP]).run(
-            blocks(videos), self.taps, [sink], lambda block: None
+            blocks(range(videos)), self.taps, [sink], lambda block: None
         )
 
     def filled_store(self, videos: int, store: Path) -> Path:

@@ -156,6 +156,12 @@ def test_epsilon_is_a_share_of_the_amplitude_of_the_calibration_clips(job) -> No
     }
 
 
+def test_videos_that_are_not_kept_do_not_run_for_activations_alone(job) -> None:
+    each = job(keep="activations", per_class=1)
+    assert [number for unit in run.units(each) for number in unit.item.numbers] == each.kept
+    assert len(each.kept) == 3
+
+
 def test_means_alone_and_activations_alone(job) -> None:
     means, activations = (
         _extracted(job("a", keep="means")),

@@ -151,9 +151,24 @@ def test_a_view_equals_its_contiguous_copy_to_the_bit(layout, dtype):
     assert_same(measured(view[..., 1::2]), measured(x[..., 1::2].contiguous()))
 
 
-# five clips of the first shape make several pieces, one makes one
+@pytest.mark.parametrize(
+    "shape", [(8, 2, 2, 48), (8, 7, 7, 16), (2, 3, 5, 20), (4, 8, 8, 128), (8, 32, 32, 3)]
+)
+def test_a_clip_is_the_same_to_the_bit_at_any_place_and_beside_any_other(shape):
+    x = clips(16, *shape)
+    together = measured(x)
+    order = np.random.default_rng(0).permutation(16)
+    moved = measured(x[torch.from_numpy(order)])
+    assert_same(moved, {name: values[order] for name, values in together.items()})
+    alone = torch.zeros_like(x)
+    alone[11] = x[3]
+    one = {name: values[11:12] for name, values in measured(alone).items()}
+    assert_same(one, {name: values[3:4] for name, values in together.items()})
+
+
+# the clips of these shapes are taken one by one: for their size, and for their few channels
 @pytest.mark.parametrize("shape", [(8, 14, 14, 384), (4, 16, 16, 3)])
-def test_every_clip_is_the_same_to_the_bit_whatever_their_number(shape):
+def test_large_and_narrow_clips_do_not_depend_on_their_number(shape):
     x = clips(5, *shape)
     together = measured(x)
     one_by_one = [measured(x[i : i + 1]) for i in range(len(x))]

@@ -1,7 +1,6 @@
 """One pass gives what a plain forward pass gives, for each clip alone, in any company."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +35,10 @@ def scorer() -> Scorer:
     return tiny_model.scorer()
 
 
+def _videos(start: int, stop: int) -> Videos:
+    return Videos(tuple(range(start, stop)))
+
+
 def _logits(
     scorer: Scorer, shown: TestClips, parts: Sequence[Videos], names: Sequence[str] = NAMES
 ) -> dict[int, np.ndarray]:
@@ -44,14 +47,14 @@ def _logits(
     found: dict[int, np.ndarray] = {}
 
     def done(block: Videos) -> None:
-        found[block.start] = sink.take(block, len(names), CLIPS)
+        found[block.numbers[0]] = sink.take(block, len(names), CLIPS)
 
     Pass(scorer, shown, names).run(parts, [], [sink], done)
     return found
 
 
 def test_every_clip_gives_what_it_gives_alone(scorer: Scorer, shown: TestClips) -> None:
-    found = _logits(scorer, shown, [Videos(0, 3), Videos(3, 7)])
+    found = _logits(scorer, shown, [_videos(0, 3), _videos(3, 7)])
     assert list(found) == [0, 3]
     for number, name in enumerate(NAMES):
         for video in range(7):
@@ -67,27 +70,27 @@ def test_every_clip_gives_what_it_gives_alone(scorer: Scorer, shown: TestClips) 
 def test_bits_of_a_clip_do_not_depend_on_its_company(
     scorer: Scorer, shown: TestClips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    every = _logits(scorer, shown, [Videos(0, 7)])[0]
-    alone = _logits(scorer, shown, [Videos(video, video + 1) for video in range(7)])
+    every = _logits(scorer, shown, [_videos(0, 7)])[0]
+    alone = _logits(scorer, shown, [_videos(video, video + 1) for video in range(7)])
     assert np.array_equal(every, np.concatenate(list(alone.values()), axis=1))
-    clip = _logits(scorer, shown, [Videos(4, 6)], names=("clip",))[4]
+    clip = _logits(scorer, shown, [_videos(4, 6)], names=("clip",))[4]
     assert np.array_equal(clip[0], every[0, 8:12])
     monkeypatch.setenv("SIGNAL_PERCEPTION_WORKERS", "3")
     monkeypatch.setenv("SIGNAL_PERCEPTION_BATCH", "5")
-    assert np.array_equal(_logits(tiny_model.scorer(), shown, [Videos(0, 7)])[0], every)
+    assert np.array_equal(_logits(tiny_model.scorer(), shown, [_videos(0, 7)])[0], every)
 
 
 def test_a_batch_that_does_not_fit_runs_in_halves(scorer: Scorer, shown: TestClips) -> None:
-    expected = _logits(scorer, shown, [Videos(0, 7)])[0]
+    expected = _logits(scorer, shown, [_videos(0, 7)])[0]
     tight = Scorer(_Tight(scorer.model, 4), scorer.input, "float32", scorer.where)
-    assert np.abs(_logits(tight, shown, [Videos(0, 7)])[0] - expected).max() < 1e-5
+    assert np.abs(_logits(tight, shown, [_videos(0, 7)])[0] - expected).max() < 1e-5
     assert tight.batch.size == 4
 
 
 def test_sinks_hear_the_taps_of_the_batch(scorer: Scorer, shown: TestClips) -> None:
     taps = [tap for tap in registry.taps(tiny_model.MODEL, scorer.model) if tap.side == "stream"]
     listener = _Listener()
-    Pass(scorer, shown, ["clip"]).run([Videos(2, 3)], taps, [listener], lambda _block: None)
+    Pass(scorer, shown, ["clip"]).run([_videos(2, 3)], taps, [listener], lambda _block: None)
     pixels = normalise(shown[2][0], scorer.input.mean, scorer.input.std)
     with torch.inference_mode(), capture(scorer.model, taps) as record:
         logits = scorer.model(pixels)
@@ -103,11 +106,11 @@ def test_an_error_of_a_writer_ends_the_pass_and_keeps_what_was_finished(
     finished = []
 
     def done(block: Videos) -> None:
-        if block.start >= 4:
+        if block.numbers[0] >= 4:
             raise OSError("the disk is full")
         finished.append(block)
 
-    parts = [Videos(start, start + 1) for start in range(7)]
+    parts = [_videos(start, start + 1) for start in range(7)]
     with pytest.raises(OSError, match="full"):
         Pass(scorer, shown, NAMES).run(parts, [], [Rows([LOGITS], lambda _n, v: v)], done)
     assert finished == parts[:4]
@@ -121,13 +124,15 @@ def test_an_error_of_a_reader_ends_the_pass(
 
     monkeypatch.setattr(TestClips, "inputs", read)
     with pytest.raises(ValueError, match="damaged"):
-        _logits(scorer, shown, [Videos(0, 7)])
+        _logits(scorer, shown, [_videos(0, 7)])
 
 
-def test_blocks_cover_all_videos_in_order(tmp_path: Path) -> None:
-    parts = blocks(70)
-    assert [part.start for part in parts] == [0, 32, 64]
-    assert [part.stop for part in parts] == [32, 64, 70]
+def test_blocks_cover_all_videos_in_order() -> None:
+    numbers = range(5, 75)
+    parts = blocks(numbers)
+    assert [len(part.numbers) for part in parts] == [32, 32, 6]
+    assert [number for part in parts for number in part.numbers] == list(numbers)
+    assert [part.name for part in parts] == ["000005", "000037", "000069"]
 
 
 class _Tight(nn.Module):

@@ -67,7 +67,7 @@ def _keys(entries: list) -> list[str]:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    names = {"study.datasets": [DATASET], "study.weights": [DATASET]}
+    names: dict[str, object] = {"study.datasets": [DATASET], "study.weights": [DATASET]}
     folder = copy(tmp_path_factory.mktemp("reruns") / "study", names)
     yaml = YAML()
     content = yaml.load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))

@@ -19,8 +19,8 @@ from signal_perception.pipeline.units import Unit, Write
 
 def units(clips: Path, folder: Path) -> list[Unit[Videos]]:
     """All videos, in order."""
-    every = blocks(len(ClipStore(clips)))
-    return [Unit(videos, folder / f"{videos.start:06d}.npz") for videos in every]
+    every = blocks(range(len(ClipStore(clips))))
+    return [Unit(videos, folder / f"{videos.name}.npz") for videos in every]
 
 
 def score(

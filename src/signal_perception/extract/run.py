@@ -136,15 +136,12 @@ class _Once:
 
 
 def units(job: Job) -> list[Unit[Videos]]:
-    """The videos that are run, in blocks.
+    """The videos that are run, in blocks: all for their means, else those that are kept.
 
     A unit's result holds the means of its videos, and says that their activations are written.
     """
-    every = blocks(len(job.shown.store))
-    if job.keep == "activations":
-        kept = set(job.kept)
-        every = [b for b in every if not kept.isdisjoint(range(b.start, b.stop))]
-    return [Unit(block, job.folder / "blocks" / f"{block.start:06d}.npy") for block in every]
+    kept = job.kept if job.keep == "activations" else range(len(job.shown.store))
+    return [Unit(block, job.folder / "blocks" / f"{block.name}.npy") for block in blocks(kept)]
 
 
 def chosen_taps(extract: Extract, model: str, existing: Sequence[Tap]) -> list[Tap]:
@@ -222,7 +219,7 @@ def _calibrate(job: Job, scorer: Scorer) -> list[TapFacts]:
     def done(block: Videos) -> None:
         rows.append(sink.take(block, 1, asked.clips)[0])
 
-    alone = [Videos(video, video + 1) for video in videos]
+    alone = [Videos((video,)) for video in videos]
     Pass(scorer, job.shown, [CLIP]).run(alone, taps, [sink], done)
     numbers = sinks.by_tap(np.concatenate(rows), names)
     about = [(INPUT, INPUT, -1, "stream"), *((t.name, t.kind, t.block, t.side) for t in taps)]

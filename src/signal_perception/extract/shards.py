@@ -57,28 +57,35 @@ def write(
     """Write clips (n …) of input `number`, in the array's number type, to these rows."""
     assert array.shards is not None
     size = array.shards[1]
-    content = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
-    chunk = content.shape[1] + _CHECKSUM
-    by_shard: dict[int, list[int]] = {}
-    for position, row in enumerate(places):
-        by_shard.setdefault(row // size, []).append(position)
-    for shard, positions in by_shard.items():
-        file = os.open(_file(folder, array, number, shard * size), os.O_WRONLY)
+    records = _records(values)
+    rows = np.asarray(places, np.int64)
+    # rows that follow each other in one shard are one write
+    breaks = np.flatnonzero((np.diff(rows) != 1) | (rows[1:] % size == 0)) + 1
+    for first, part in zip(np.split(rows, breaks), np.split(records, breaks)):
+        row = int(first[0])
+        file = os.open(_file(folder, array, number, row), os.O_WRONLY)
         try:
-            for position in positions:
-                data = content[position].tobytes()
-                checksum = google_crc32c.value(data).to_bytes(_CHECKSUM, "little")
-                place = (places[position] - shard * size) * chunk
-                _write_at(file, [data, checksum], place)
+            _write_at(file, part, row % size * records.shape[1])
         finally:
             os.close(file)
 
 
-def _write_at(file: int, parts: list[bytes], place: int) -> None:
-    """Write all of the parts: a system may take less at a time."""
-    done, whole = os.pwritev(file, parts, place), sum(len(part) for part in parts)
-    while done < whole:
-        done += os.pwrite(file, b"".join(parts)[done:], place + done)
+def _records(values: NDArray) -> NDArray[np.uint8]:
+    """Clips (n …) as chunks with their checksums: (n, bytes)."""
+    content = np.ascontiguousarray(values).reshape(len(values), -1).view(np.uint8)
+    records = np.empty((len(content), content.shape[1] + _CHECKSUM), np.uint8)
+    records[:, :-_CHECKSUM] = content
+    for record, clip in zip(records, content):
+        checksum = google_crc32c.value(clip.tobytes()).to_bytes(_CHECKSUM, "little")
+        record[-_CHECKSUM:] = np.frombuffer(checksum, np.uint8)
+    return records
+
+
+def _write_at(file: int, records: NDArray[np.uint8], place: int) -> None:
+    """Write all of the records: a system may take less at a time."""
+    content, done = records.reshape(-1).data, 0
+    while done < len(content):
+        done += os.pwrite(file, content[done:], place + done)
 
 
 def _file(folder: Path, array: zarr.Array, number: int, row: int) -> Path:

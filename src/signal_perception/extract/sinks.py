@@ -30,7 +30,9 @@ class BeyondFloat16(Exception):
 class Activations:
     """A sink that writes the activations of chosen clips into their store.
 
-    Numbers are rounded to the store's type on the device, copied once and written at their places.
+    Numbers are rounded to the store's type on the device. From a GPU they are copied once and
+    written beside its work; on a CPU they are written at once, so that memory holds no batch of
+    all taps.
 
     Parameters
     ----------
@@ -65,9 +67,16 @@ class Activations:
             values = values[self._places]
         if self._pool == "space":
             values = values.mean((2, 3), keepdim=True)
-        if self._taps[name].dtype == "float16":
-            self._peaks[name] = sums.peak(values).amax()
-        self._heard[name] = to_host(values.to(_TYPES[self._taps[name].dtype]))
+        dtype = _TYPES[self._taps[name].dtype]
+        peak = sums.peak(values).amax() if dtype is torch.float16 else None
+        values = values.to(dtype)
+        if not values.is_cuda:
+            _refuse_beyond({name: peak.item() if peak is not None else 0.0})
+            self._write(name, self._clips, values.numpy())
+            return
+        self._heard[name] = to_host(values)
+        if peak is not None:
+            self._peaks[name] = peak
 
     def end(self) -> Callable[[], object]:
         clips, heard, names = self._clips, self._heard, list(self._peaks)
@@ -75,11 +84,7 @@ class Activations:
         self._heard, self._peaks = {}, {}
 
         def write() -> None:
-            largest = torch.finfo(torch.float16).max
-            # NaN is no matter of the type: it stays NaN
-            beyond = [tap for tap, peak in zip(names, peaks.tolist()) if peak > largest]
-            if beyond:
-                raise BeyondFloat16(beyond)
+            _refuse_beyond(dict(zip(names, peaks.tolist())))
             for name, values in heard.items():
                 self._write(name, clips, values.numpy())
 
@@ -90,6 +95,14 @@ class Activations:
             places = [place for place, clip in enumerate(clips) if clip.input == number]
             rows = [self._rows[clips[place].row] for place in places]
             shards.write(self._folders[name], self._arrays[name], number, rows, values[places])
+
+
+def _refuse_beyond(peaks: Mapping[str, float]) -> None:
+    """BeyondFloat16 for taps whose largest number is; NaN is no matter of the type and stays."""
+    largest = torch.finfo(torch.float16).max
+    beyond = [tap for tap, peak in peaks.items() if peak > largest]
+    if beyond:
+        raise BeyondFloat16(beyond)
 
 
 def means_of(taps: Sequence[TapFacts]) -> Rows:

@@ -7,8 +7,9 @@ cosines and sines. A piece of a clip is read once, as its first time and the dif
 that what stands still has no amplitude but in bin 0, exactly; then its maps lose their mean, so
 that a large one costs no digits. Values that are not finite give NaN or infinity.
 
-On a CPU every clip is computed by itself, from a contiguous copy: the result is the same to the bit
-whatever the number of clips and however they lie in memory. On a GPU nothing waits for the device.
+On a CPU the last bits depend on a clip and on the number n alone, not on its place, on the clips
+beside it or on how they lie in memory: whoever keeps n (`inference.batch`) repeats them to the bit.
+On a GPU nothing waits for the device.
 """
 
 from collections.abc import Iterator
@@ -159,7 +160,14 @@ def _angles(indices: NDArray | list[int], size: int) -> NDArray[np.float64]:
 
 
 def _clips_at_once(x: torch.Tensor) -> int:
-    return 1 if x.device.type == "cpu" else max(1, _VALUES_GPU // x[0].numel())
+    if x.device.type == "cpu" and x.shape[-1] < _NARROW:
+        # the last bits of a narrow product depend on the place in it
+        return 1
+    return max(1, _values(x.device) // x[0].numel())
+
+
+def _values(device: torch.device) -> int:
+    return _VALUES_CPU if device.type == "cpu" else _VALUES_GPU
 
 
 def _clips(x: torch.Tensor, epsilons: Epsilons) -> dict[str, torch.Tensor]:
@@ -177,8 +185,7 @@ def _clips(x: torch.Tensor, epsilons: Epsilons) -> dict[str, torch.Tensor]:
 def _pieces(x: torch.Tensor) -> Iterator[torch.Tensor]:
     """Pieces (t n p c) of clips, contiguous float32: the first time, then differences from it."""
     n, t, h, w, _ = x.shape
-    values = _VALUES_CPU if x.device.type == "cpu" else _VALUES_GPU
-    for part in x.split(max(1, values // (n * t * h * w)), dim=-1):
+    for part in x.split(max(1, _values(x.device) // (n * t * h * w)), dim=-1):
         piece = torch.empty((t, n, h, w, part.shape[-1]), dtype=torch.float32, device=x.device)
         piece.copy_(part.transpose(0, 1))
         piece[1:] -= piece[:1]

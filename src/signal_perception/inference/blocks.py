@@ -11,15 +11,21 @@ _VIDEOS = 32
 
 @dataclass(frozen=True)
 class Videos:
-    """Videos start … stop−1 of the test split."""
+    """Some videos of the test split, by their numbers, in order."""
 
-    start: int
-    stop: int
+    numbers: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Of a file about them: the number of the first one."""
+        return f"{self.numbers[0]:06d}"
 
 
-def blocks(videos: int) -> list[Videos]:
-    """So many videos in blocks, in order."""
-    return [Videos(start, min(start + _VIDEOS, videos)) for start in range(0, videos, _VIDEOS)]
+def blocks(numbers: Sequence[int]) -> list[Videos]:
+    """These videos in blocks, in order."""
+    return [
+        Videos(tuple(numbers[start : start + _VIDEOS])) for start in range(0, len(numbers), _VIDEOS)
+    ]
 
 
 def inputs(controls: Sequence[str]) -> tuple[str, ...]:

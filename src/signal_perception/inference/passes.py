@@ -155,8 +155,8 @@ def _clips(
 ) -> Iterator[tuple[Clip, torch.Tensor]]:
     """Every clip to run with its pixels uint8 (t h w c): video after video, input after input."""
     read = partial(clips.inputs, names=names)
-    videos = [video for block in blocks for video in range(block.start, block.stop)]
-    ends = {block.stop - 1 for block in blocks}
+    videos = [video for block in blocks for video in block.numbers]
+    ends = {block.numbers[-1] for block in blocks}
     threads = device.threads_to_read()
     shown: Iterator[Mapping[str, torch.Tensor]]
     shown = read_ahead(read, videos, threads=threads, ahead=2 * threads)

@@ -50,7 +50,7 @@ class Rows:
 
     def take(self, block: Videos, inputs: int, views: int) -> np.ndarray:
         """The rows of a complete block, which are forgotten: (inputs, videos·views, columns)."""
-        rows = range(block.start * views, block.stop * views)
+        rows = [number * views + view for number in block.numbers for view in range(views)]
         return np.stack(
-            [np.stack([self._rows.pop((number, row)) for row in rows]) for number in range(inputs)]
+            [np.stack([self._rows.pop((place, row)) for row in rows]) for place in range(inputs)]
         )
