@@ -16,7 +16,6 @@ from typing import Protocol
 
 import torch
 
-from signal_perception.clips.datasets import TestClips
 from signal_perception.clips.transforms import normalise
 from signal_perception.inference import device
 from signal_perception.inference.ahead import WriteBehind, read_ahead
@@ -73,6 +72,14 @@ class Sink(Protocol):
         ...
 
 
+class Shown(Protocol):
+    """Test videos as clips, of which any thread may ask."""
+
+    def inputs(self, video: int, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
+        """The views of a video under each name: uint8 (views t s s c)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Pass:
     """A model, the clips it is shown and what they are shown as.
@@ -81,7 +88,7 @@ class Pass:
     """
 
     scorer: Scorer
-    clips: TestClips
+    clips: Shown
     names: Sequence[str]
 
     def run(
@@ -151,7 +158,7 @@ def forward(
 
 
 def _clips(
-    clips: TestClips, names: Sequence[str], blocks: Sequence[Videos]
+    clips: Shown, names: Sequence[str], blocks: Sequence[Videos]
 ) -> Iterator[tuple[Clip, torch.Tensor]]:
     """Every clip to run with its pixels uint8 (t h w c): video after video, input after input."""
     read = partial(clips.inputs, names=names)

@@ -1,5 +1,6 @@
 """A trained model scored on all test clips, with the noise of one cell after another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,11 +8,15 @@ import numpy as np
 import torch
 
 from signal_perception.clips.datasets import TestClips
+from signal_perception.inference.blocks import Videos, blocks
+from signal_perception.inference.passes import LOGITS, Pass
+from signal_perception.inference.rows import Rows
 from signal_perception.inference.scorer import Scorer, fuse
 from signal_perception.models.core import registry
 from signal_perception.noise.definitions import Cell
 from signal_perception.noise.perturbation import Disturber
 from signal_perception.noise.settings import Noise
+from signal_perception.vocabulary import CLIP
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,21 @@ class Engine:
 
     def _scores(self) -> np.ndarray:
         """Scores of all videos, float16 (videos, classes), with the weights as they stand."""
-        parts = []
-        # of whole batches, since a CPU fills a batch up
-        step = self._scorer.batch.size
-        for start in range(0, len(self._clips), step):
-            # n v t h w c
-            clips = torch.from_numpy(np.array(self._clips[start : start + step]))
-            logits = self._scorer.logits(clips.flatten(0, 1)).reshape(*clips.shape[:2], -1)
-            parts.append(fuse(logits, self._scorer.input.fusion))
+        videos, views = self._clips.shape[:2]
+        logits = Rows([LOGITS], lambda _name, values: values)
+        parts: list[np.ndarray] = []
+
+        def done(block: Videos) -> None:
+            found = logits.take(block, 1, views)[0]
+            parts.append(found.reshape(len(block.numbers), views, -1))
+
+        Pass(self._scorer, self, [CLIP]).run(blocks(range(videos)), [], [logits], done)
+        scores = fuse(np.concatenate(parts), self._scorer.input.fusion)
         # beyond float16's range is infinite, and an infinite score counts as wrong
         with np.errstate(over="ignore"):
-            return np.concatenate(parts).astype(np.float16)
+            return scores.astype(np.float16)
+
+    def inputs(self, video: int, names: Sequence[str]) -> dict[str, torch.Tensor]:
+        """The prepared views of a video, for the pass: "clip" → uint8 (views t s s c)."""
+        assert tuple(names) == (CLIP,)
+        return {CLIP: torch.from_numpy(np.array(self._clips[video]))}
