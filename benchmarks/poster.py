@@ -19,7 +19,7 @@ import torch
 
 from signal_perception.commands.use import use
 from signal_perception.extract import shards
-from signal_perception.extract.run import chosen_taps
+from signal_perception.extract.job import chosen_taps
 from signal_perception.fourier import definitions
 from signal_perception.inference import networks
 from signal_perception.inference.blocks import inputs

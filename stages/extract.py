@@ -1,13 +1,14 @@
 """Stage extract: what every tap says of the test clips and their controls."""
 
-from signal_perception.extract import run as extraction
+from signal_perception.extract.job import Job
+from signal_perception.extract.run import extract
 from signal_perception.extract.settings import Settings
 from signal_perception.pipeline import stage
 
 
 def main(dataset: str, model: str, weights: str) -> None:
     run = stage.start("extract", dataset, model, weights)
-    job = extraction.Job(
+    job = Job(
         run.settings(Settings),
         model,
         clips=run.dep("data/clips"),
@@ -15,7 +16,7 @@ def main(dataset: str, model: str, weights: str) -> None:
         folder=run.scratch.path,
         own=weights == dataset,
     )
-    extraction.extract(job, f"extract {dataset} {model} {weights}")
+    extract(job, f"extract {dataset} {model} {weights}")
     run.publish({"data/activations": job.store})
 
 

@@ -14,8 +14,8 @@ import torch
 from signal_perception.clips.datasets import test_clips as clips_of
 from signal_perception.clips.store import ClipStore
 from signal_perception.clips.transforms import normalise
-from signal_perception.extract import run, sinks
-from signal_perception.extract.run import Job
+from signal_perception.extract import calibration, run, sinks
+from signal_perception.extract.job import Job
 from signal_perception.extract.settings import Settings
 from signal_perception.extract.store import INPUT, ActivationStore, TapFacts
 from signal_perception.fourier import sums
@@ -236,7 +236,7 @@ def test_a_tap_beyond_float16_is_stored_as_float32(job, monkeypatch: pytest.Monk
 def test_calibration_foresees_what_float16_cannot_hold(
     job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_NEAR", 0.0)
+    monkeypatch.setattr(calibration, "_NEAR", 0.0)
     assert {tap.dtype for tap in _extracted(job(dtype="float16")).taps()} == {"float32"}
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signal_perception.extract import run as extraction
+from signal_perception.extract.job import Job
+from signal_perception.extract.run import extract
 from signal_perception.extract.settings import Settings
 from signal_perception.extract.store import ActivationStore
 from signal_perception.pipeline.units import finish
@@ -43,8 +44,8 @@ def _tables(folder: Path, keep: str, dtype: str) -> tuple[pd.DataFrame, pd.DataF
     )
     clips = make_store(folder / "test.zarr", range(7)).path
     weights = tiny_model.write_weights(folder / "model.safetensors")
-    job = extraction.Job(settings, tiny_model.MODEL, clips, weights, folder, own=True)
-    extraction.extract(job, "extract")
+    job = Job(settings, tiny_model.MODEL, clips, weights, folder, own=True)
+    extract(job, "extract")
     store = ActivationStore(job.store)
     wanted = units(store, "all", folder / "units")
     assert bool(wanted) == (keep == "activations")

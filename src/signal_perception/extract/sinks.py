@@ -22,9 +22,9 @@ _TYPES = {"float16": torch.float16, "float32": torch.float32}
 class BeyondFloat16(Exception):
     """Activations of these taps are larger than float16 holds."""
 
-    def __init__(self, taps: Sequence[str]):
-        super().__init__(", ".join(taps))
-        self.taps = tuple(taps)
+    @property
+    def taps(self) -> tuple[str, ...]:
+        return self.args
 
 
 class Activations:
@@ -102,7 +102,7 @@ def _refuse_beyond(peaks: Mapping[str, float]) -> None:
     largest = torch.finfo(torch.float16).max
     beyond = [tap for tap, peak in peaks.items() if peak > largest]
     if beyond:
-        raise BeyondFloat16(beyond)
+        raise BeyondFloat16(*beyond)
 
 
 def means_of(taps: Sequence[TapFacts]) -> Rows:
