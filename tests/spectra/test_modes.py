@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from signal_perception.pipeline.units import finish
 from signal_perception.spectra import per_bin, per_tap
 from signal_perception.spectra.run import Measurements, measure, units
 from signal_perception.statistics.intervals import resamples
+from tests.spectra.synthetic import pick
 from tests.support import tiny_model
 from tests.support.clips import make_store
 
@@ -31,7 +33,9 @@ EXTRACT = {
 }
 
 
-def _tables(folder: Path, keep: str, dtype: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _tables(
+    folder: Path, keep: str, dtype: str, network: dict[str, Any] = tiny_model.NETWORK
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     folder.mkdir()
     settings = Settings.model_validate(
         {
@@ -39,11 +43,11 @@ def _tables(folder: Path, keep: str, dtype: str) -> tuple[pd.DataFrame, pd.DataF
             "cpu_threads": 1,
             "finetune": {"precision": "float32"},
             "extract": EXTRACT | {"keep": keep, "dtype": dtype},
-            "model": {"network": tiny_model.NETWORK, "input": tiny_model.INPUT},
+            "model": {"network": network, "input": tiny_model.INPUT},
         }
     )
     clips = make_store(folder / "test.zarr", range(7)).path
-    weights = tiny_model.write_weights(folder / "model.safetensors")
+    weights = tiny_model.write_weights(folder / "model.safetensors", network)
     job = Job(settings, tiny_model.MODEL, clips, weights, folder, own=True)
     extract(job, "extract")
     store = ActivationStore(job.store)
@@ -89,3 +93,22 @@ def test_workers_change_no_byte(
     for one, other in zip(found, expected, strict=True):
         assert one.to_csv() == other.to_csv()
         assert np.isfinite(one["value"].dropna()).all()
+
+
+def test_a_still_clip_has_no_rhythm_in_a_model_without_position_in_time(tmp_path: Path) -> None:
+    # from zero the table of positions in time says nothing
+    network = tiny_model.NETWORK | {"zero_start": True}
+    bins, _ = _tables(tmp_path / "without", "means", "float32", network)
+    with_it, _ = _tables(tmp_path / "with", "means", "float32")
+    still, told = (_of_still_clips(each) for each in (bins, with_it))
+    # ε is a millionth of the amplitude
+    assert len(still) == len(told) > 0
+    assert still.max() < -12
+    assert told.min() > -6
+
+
+def _of_still_clips(bins: pd.DataFrame) -> np.ndarray:
+    """Δ of static clips at all taps and temporal bins but the first."""
+    chosen = pick(bins, control="static", quantity="delta", statistic="log_mean")
+    chosen = chosen.query("transform == 'temporal' and bin > 0 and kind != 'input'")
+    return chosen["value"].to_numpy(np.float64)

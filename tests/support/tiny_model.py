@@ -29,10 +29,10 @@ INPUT: dict[str, Any] = {
 }
 
 
-def write_weights(path: Path) -> Path:
+def write_weights(path: Path, network: dict[str, Any] = NETWORK) -> Path:
     """Random weights for three classes."""
     model = networks.fresh(
-        MODEL, NETWORK, classes=3, pretrained=None, seed=0, dataset="test", threads=1
+        MODEL, network, classes=3, pretrained=None, seed=0, dataset="test", threads=1
     )
     checkpoints.save(model, path)
     return path
