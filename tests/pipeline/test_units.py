@@ -2,14 +2,15 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from signal_perception.pipeline import units
 from signal_perception.pipeline.errors import UserError
-from signal_perception.pipeline.units import Unit, finish, place, write_atomically
+from signal_perception.pipeline.units import Unit, Write, finish, place, stream, write_atomically
 
 OTHER_DISK = Path("/dev/shm")
 
@@ -68,6 +69,33 @@ def test_what_all_units_need_is_prepared_once_and_only_if_needed(tmp_path: Path)
     finish(todo, work, label="count", prepare=prepare)
     assert made == ["engine"]
     assert todo[2].result.read_text(encoding="utf-8") == "[0, 1, 2]"
+
+
+@pytest.mark.parametrize("where", ["here", "dask"])
+def test_work_that_goes_on_from_unit_to_unit(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    todo = [Unit(number, tmp_path / str(number)) for number in range(4)]
+    _write(todo[1].result)
+
+    def work(engine: str, numbers: Sequence[int], done: Callable[[int, Write], None]) -> None:
+        for number in numbers:
+            text = f"{engine}: {number} of {len(numbers)}"
+            done(number, lambda path, text=text: _write(path, text))
+
+    with ExitStack() as context:
+        if where == "dask":
+            distributed = pytest.importorskip("distributed")
+            cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None)
+            monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.scheduler_address)
+            context.enter_context(cluster)
+        stream(todo, work, label="count", noun="number", prepare=lambda: "engine")
+    # on a cluster every unit may be on another machine
+    together = 3 if where == "here" else 1
+    for number in (0, 2, 3):
+        text = todo[number].result.read_text(encoding="utf-8")
+        assert text == f"engine: {number} of {together}"
+    assert "4 of 4 numbers" in capsys.readouterr().err
 
 
 def test_a_second_place_is_complete_and_the_first_stays(tmp_path: Path) -> None:

@@ -41,23 +41,12 @@ class Epsilons(NamedTuple):
     spatiotemporal: float
 
 
-@dataclass(frozen=True)
-class Means:
-    """Means of n clips of one tap: mean ln(A+ε), mean A, mean A² per bin.
-
-    temporal: (n 3 k), over (h, w, c). spatial: (n 3 k), over (t, c). spatiotemporal: (n 3 k), over
-    c. dead: (n,), share of the series (h, w, c) that are zero at every time.
-    """
-
-    temporal: NDArray[np.float64]
-    spatial: NDArray[np.float64]
-    spatiotemporal: NDArray[np.float64]
-    dead: NDArray[np.float64]
-
-
 @torch.no_grad()
 def means(x: torch.Tensor, epsilons: Epsilons) -> dict[str, torch.Tensor]:
-    """The means of clips (n t h w c) as float64 tensors on their device, keyed as `Means`.
+    """The three means of clips (n t h w c): ln(A+ε), A and A², float64 on their device.
+
+    temporal (n 3 k) over (h, w, c), spatial (n 3 k) over (t, c), spatiotemporal (n 3 k) over c; and
+    dead (n,), the share of the series (h, w, c) that are zero at every time.
 
     x: of any strides; other types than float32 are cast to it.
     """
