@@ -166,7 +166,7 @@ def _clips(
     ends = {block.numbers[-1] for block in blocks}
     threads = device.threads_to_read()
     shown: Iterator[Mapping[str, torch.Tensor]]
-    shown = read_ahead(read, videos, threads=threads, ahead=2 * threads)
+    shown = read_ahead(read, videos, threads=threads, ahead=threads + 2)
     for video, inputs in zip(videos, shown, strict=True):
         for number, name in enumerate(names):
             for view, pixels in enumerate(inputs[name]):
