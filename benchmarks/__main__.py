@@ -1,7 +1,7 @@
 """Measure the project beside other ways to do its work: `make bench`.
 
     python -m benchmarks                     the light parts: decoding, loading, compression,
-                                             forward_passes
+                                             forward_passes, poster
     python -m benchmarks decoding loading    some of them
     python -m benchmarks activations --help  what activations, means and spectra cost
     python -m benchmarks gpu --help          what a GPU makes of the project
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from itertools import chain
 
-from benchmarks import compression, decoding, forward_passes, loading
+from benchmarks import compression, decoding, forward_passes, loading, poster
 from signal_perception.pipeline import stage
 from signal_perception.pipeline.errors import UserError
 
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "decoding": decoding.measure,
     "loading": loading.measure,
     "compression": compression.measure,
+    "poster": poster.measure,
     "forward_passes": lambda: chain(forward_passes.rates(), forward_passes.peers()),
 }
 # Parts that are commands: benchmarks.<name>.command.
