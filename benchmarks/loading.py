@@ -8,6 +8,7 @@ The store holds the training videos of the reference data's gestures where they 
 synthetic videos; the first line says which.
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,8 @@ def measure(passes: int = 10) -> Iterator[str]:
             f"loading: {len(found)} {name} videos, clips of 16 frames at 224², batches of {_BATCH}"
         )
         for workers in (0, 2):
+            # decoded anew in every pass, as videos are that do not fit in memory
+            os.environ["SIGNAL_PERCEPTION_MEMORY"] = "0"
             clips = train_clips(path, wanted, crop_area=(0.49, 1.0), flip=True, seed=0)
             for number in range(passes):
                 clips.set_epoch(number)
