@@ -34,7 +34,9 @@ def main(dataset: str, model: str, weights: str) -> None:
             resamples=draws,
             facts={**names, "weights_sha256": found.facts.weights_sha256},
         )
-        write_atomically(run.out(f"reports/tables/{place}"), partial(rows.to_csv, index=False))
+        # nine digits say all that float32 sums can, and keep the tables small in Git
+        write = partial(rows.to_csv, index=False, float_format="%.9g")
+        write_atomically(run.out(f"reports/tables/{place}"), write)
     file = run.scratch.path / "per_video.parquet"
     per_video.write(found, file)
     run.publish({"data/spectra": file})
