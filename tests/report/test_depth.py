@@ -8,7 +8,7 @@ import pytest
 
 from signal_perception.report import depth
 from signal_perception.report.depth import Reading
-from tests.support.results import depth_table, spectra_table
+from tests.support.spectral_tables import depth_table, spectra_table
 
 POSTER = Reading("poster", "log_mean")
 TWO_BLOCKS: dict[str, Any] = {"backbone": [(("joint_attn", "mlp"), 2, 8)]}

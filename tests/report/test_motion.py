@@ -8,7 +8,7 @@ import pytest
 from signal_perception.report import motion
 from signal_perception.report.depth import Reading
 from signal_perception.report.motion import Counts
-from tests.support.results import ENERGY, depth_table
+from tests.support.spectral_tables import ENERGY, depth_table
 
 POSTER = Reading("poster", "log_mean")
 

@@ -11,15 +11,8 @@ from signal_perception.pipeline.params import Study
 from signal_perception.report.page import Page, page
 from signal_perception.report.settings import Report, Settings
 from signal_perception.report.tables import Results
-from tests.support.results import (
-    accuracy,
-    curve,
-    depth_table,
-    others,
-    results,
-    sampling,
-    spectra_table,
-)
+from tests.support.results import accuracy, curve, others, results, sampling
+from tests.support.spectral_tables import depth_table, spectra_table
 
 
 def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:

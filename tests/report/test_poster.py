@@ -1,7 +1,7 @@
 """The poster's printed numbers against each other and against the backbones."""
 
 from signal_perception.report import depth, poster
-from tests.support.results import BACKBONES, depth_table
+from tests.support.spectral_tables import BACKBONES, depth_table
 
 
 def test_every_number_of_the_poster_is_a_quotient_of_its_test_split() -> None:

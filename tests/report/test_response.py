@@ -5,7 +5,7 @@ import pytest
 
 from signal_perception.report import depth, response
 from signal_perception.report.depth import Reading
-from tests.support.results import spectra_table
+from tests.support.spectral_tables import spectra_table
 
 POSTER = Reading("poster", "log_mean")
 

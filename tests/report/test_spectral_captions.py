@@ -6,7 +6,7 @@ import pytest
 
 from signal_perception.report import spectral_captions
 from signal_perception.report.depth import Reading
-from tests.support.results import depth_table, spectra_table
+from tests.support.spectral_tables import depth_table, spectra_table
 
 
 @pytest.fixture(scope="module")

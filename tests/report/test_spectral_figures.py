@@ -24,7 +24,7 @@ from signal_perception.report.spatial_figures import (
     without,
 )
 from signal_perception.report.spectrogram_figure import spectrogram_figure
-from tests.support.results import depth_table, spectra_table
+from tests.support.spectral_tables import depth_table, spectra_table
 
 POSTER = Reading("poster", "log_mean")
 # I3D: taps with T' = 8, 4 and 2

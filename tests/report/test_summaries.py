@@ -5,7 +5,7 @@ import pytest
 
 from signal_perception.report.depth import Reading
 from signal_perception.report.summaries import summaries
-from tests.support.results import depth_table
+from tests.support.spectral_tables import depth_table
 
 
 def test_a_summary_reports_delta_three_ways() -> None:

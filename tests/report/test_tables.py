@@ -13,14 +13,8 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 from signal_perception.report import rows, tables
 from tests.support.project import change
-from tests.support.results import (
-    accuracy,
-    decode_table,
-    depth_table,
-    noise_table,
-    results,
-    sampling,
-)
+from tests.support.results import accuracy, decode_table, noise_table, results, sampling
+from tests.support.spectral_tables import depth_table
 from tests.support.study import default_study
 
 STUDY = Study(

@@ -12,7 +12,8 @@ from signal_perception.report.depth import Reading
 from signal_perception.report.motion import Counts
 from signal_perception.report.weights import Comparison, Medians
 from signal_perception.report.weights_figure import weights_figure
-from tests.support.results import depth_table, others
+from tests.support.results import others
+from tests.support.spectral_tables import depth_table
 
 POSTER = Reading("poster", "log_mean")
 START = "hmdb51-start"
