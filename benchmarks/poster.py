@@ -16,7 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from signal_perception.clips.settings import Input
 from signal_perception.commands.use import use
 from signal_perception.extract import shards
 from signal_perception.extract.job import chosen_taps
@@ -24,8 +27,11 @@ from signal_perception.fourier import definitions
 from signal_perception.inference import networks
 from signal_perception.inference.blocks import inputs
 from signal_perception.models.core import registry
+from signal_perception.models.core.state import State
 from signal_perception.models.core.taps import capture
 from signal_perception.noise import grid
+from signal_perception.noise.layers import layers
+from signal_perception.noise.perturbation import chosen_blocks
 from signal_perception.pipeline import params
 
 # Clips per second: forward, training.
@@ -100,10 +106,47 @@ def _costs(settings: params.Params, dataset: str, model: str) -> Iterator[Cost]:
     own = _store(settings, model, clips, classes * extract.per_class / test)
     size = own + (whose - 1) * _store(settings, model, clips, 0)
     yield Cost("extract", whose * _EXTRACTION * clips / forward, size)
-    noise = settings.noise
-    cells, _ = grid.plan(noise.grids, entry.disturb, list(registry.components(model, network)))
-    passes = 1 + len(cells) * noise.repeats
-    yield Cost("noise", passes * test / forward, passes * test * 2 * classes)
+    units, share = _noise(settings, model, network)
+    shown = test * settings.views.clips * settings.views.crops
+    yield Cost("noise", units * share * shown / forward, units * test * 4 * classes)
+
+
+def _noise(settings: params.Params, model: str, network: nn.Module) -> tuple[int, float]:
+    """Units of the grids and of the taps that are heard; the share of a forward pass of each.
+
+    In operations: a cell begins at the first block that it disturbs, the clean states before are
+    computed once for all, taps are heard in whole passes.
+    """
+    noise, entry = settings.noise, settings.model(model)
+    plan = grid.plan(noise, entry.disturb, layers(model, network))
+    components = registry.components(model, network)
+    blocks, costs = _operations(model, network, entry.input)
+    firsts = [
+        blocks.index(
+            chosen_blocks(components[cell.component], cell, noise.order, settings.seed, repeat)[0]
+        )
+        for cell in plan.cells
+        if not cell.clean
+        for repeat in range(noise.repeats)
+    ]
+    heard = len(grid.listened(noise, plan)) * noise.repeats
+    work = sum(sum(costs[first:]) for first in firsts) + sum(costs[: max(firsts)])
+    units = len(firsts) + heard
+    return units, (work / sum(costs) + heard) / units
+
+
+def _operations(
+    model: str, network: nn.Module, asked: Input
+) -> tuple[list[int | None], list[float]]:
+    """Block and operations of each step of a forward pass; attention itself is not counted."""
+    blocks, costs = [], []
+    state: State = torch.empty(1, 3, asked.frames, asked.size, asked.size, device="meta")
+    for step in registry.segments(model, network.eval()):
+        with FlopCounterMode(display=False) as counter:
+            state = step.run(state)
+        blocks.append(step.block)
+        costs.append(float(counter.get_total_flops()))
+    return blocks, costs
 
 
 def _store(settings: params.Params, model: str, clips: int, share: float) -> float:

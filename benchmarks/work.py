@@ -13,14 +13,14 @@ from benchmarks.subjects import Subject
 from signal_perception.clips.datasets import TestClips
 from signal_perception.extract import shards, sinks
 from signal_perception.extract import store as stores
-from signal_perception.extract.store import INPUT, Part, StoreFacts, TapFacts
+from signal_perception.extract.store import Part, StoreFacts, TapFacts
 from signal_perception.inference.blocks import Videos, blocks
 from signal_perception.inference.passes import LOGITS, Pass
 from signal_perception.inference.rows import Rows
 from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import Tap, capture
-from signal_perception.vocabulary import CLIP
+from signal_perception.vocabulary import CLIP, INPUT
 
 # ε of each transform, and the number type on disk.
 _NUMBERS = (1e-6, 1e-6, 1e-6, "float16")

@@ -1,42 +1,43 @@
-"""Stage noise: the weight-noise grids of one fine-tuned model, cell by cell, and their tables."""
+"""Stage noise: the noise grids of one fine-tuned model, cell by cell, and their tables."""
 
 import json
 
-from signal_perception.clips.store import ClipStore
 from signal_perception.noise import run as cells
-from signal_perception.noise import tables
+from signal_perception.noise.listening import NO_MATTER_OF_A_TAP, hear_all
+from signal_perception.noise.products import Products
 from signal_perception.noise.settings import Settings
 from signal_perception.pipeline import stage
 from signal_perception.pipeline.units import write_atomically
-from signal_perception.statistics.intervals import resamples
 
 
 def main(dataset: str, model: str) -> None:
     run = stage.start("noise", dataset, model)
-    settings = run.settings(Settings)
-    clips = run.dep("data/clips")
-    grid = cells.plan_of(settings, model, clips)
-    units = cells.score_all(
-        settings,
-        model,
-        grid.cells,
-        clips=clips,
+    settings, label = run.settings(Settings), f"noise {dataset} {model}"
+    inputs = cells.Inputs(
+        clips=run.dep(f"data/clips/{dataset}/test.zarr"),
+        training=run.dep(f"data/clips/{dataset}/train.zarr"),
         weights=run.dep("data/weights"),
-        work=run.scratch.path,
-        cache=run.scratch.cache("cells", without=cells.NO_MATTER_OF_A_CELL),
-        label=f"noise {dataset} {model}",
+        predictions=run.dep("data/predictions"),
     )
-    store = ClipStore(clips)
-    draws = resamples(store.groups, settings.seed, settings.noise.bootstrap)
-    outcomes = tables.Outcomes(units, store.labels, draws)
-    table = tables.table(dataset, model, grid.cells, grid.places, outcomes)
-    metrics = json.dumps(tables.metrics(table), indent=2, allow_nan=False) + "\n"
-    file = run.scratch.path / "logits.parquet"
-    tables.write_logits(units, store.ids, store.labels, file)
-    write_atomically(run.out("reports/tables"), lambda path: table.to_csv(path, index=False))
+    plan = cells.plan_of(settings, model, inputs.clips)
+    cache = run.scratch.cache("cells", without=cells.NO_MATTER_OF_A_CELL)
+    scored = cells.score_all(
+        settings, model, plan, inputs, work=run.scratch.path, cache=cache, label=label
+    )
+    taps = run.scratch.cache("taps", without=NO_MATTER_OF_A_TAP)
+    heard = hear_all(settings, model, plan, inputs, folder=taps, label=label)
+    products = Products(dataset, model, settings, inputs, plan, scored, heard)
+    for folder, table in products.tables.items():
+        write_atomically(
+            run.out(f"reports/tables/{folder}"),
+            lambda path, table=table: table.to_csv(path, index=False),
+        )
+    metrics = json.dumps(products.metrics, indent=2, allow_nan=False) + "\n"
     write_atomically(
         run.out("reports/metrics"), lambda path: path.write_text(metrics, encoding="utf-8")
     )
+    file = run.scratch.path / "scores.parquet"
+    products.write_scores(file)
     run.publish({"data/noise": file})
 
 

@@ -26,9 +26,10 @@ READERS = {
     "decode": {"synthesise.settings"},
     "spectra": {"extract.store"},
     "evaluate": {"decode.table"},
+    "noise": {"evaluate.predictions"},
     "report": {"decode.table"},
 }
-STANDARD = {"collections", "dataclasses", "math", "typing"}
+STANDARD = {"collections", "dataclasses", "functools", "math", "typing"}
 # Files that stay light on purpose → the only packages from outside that they may import.
 NUMPY_ALONE = (
     "statistics",

@@ -8,6 +8,8 @@ SPLITS = ("train", "test")
 CLIP = "clip"
 Control = Literal["static", "shuffled", "reversed"]
 INPUTS: tuple[str, ...] = (CLIP, *get_args(Control))
+# The tap that stands for the model's input itself.
+INPUT = "input"
 
 # Verdicts of decoding that others act on: how one begins whose video is left out, and that of a
 # file which no list of the split names.

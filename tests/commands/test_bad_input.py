@@ -20,6 +20,7 @@ from signal_perception.synthesise import videos
 from tests.support.project import ROOT, SMALL, change
 
 Fail = Callable[..., str]
+SHAPES = {"study.datasets": ["shapes"], "study.weights": ["shapes"]}
 
 
 @pytest.fixture
@@ -79,11 +80,21 @@ def test_misspelt_key(folder: Path, refusal: Fail) -> None:
 
 
 def test_gamma_above_one(folder: Path, refusal: Fail) -> None:
-    change(folder, {"noise.grids.figure2.gamma": [1.3]})
-    assert (
-        "noise.grids.figure2.gamma[0] is 1.3, but input should be less than or equal to 1"
-        in refusal("repro")
-    )
+    change(folder, {"noise.gamma": [1.3]})
+    assert "noise.gamma[0] is 1.3, but input should be less than or equal to 1" in refusal("repro")
+
+
+def test_a_grid_of_a_component_that_a_model_lacks(folder: Path, refusal: Fail) -> None:
+    mine = {"panels": ["mlp"], "sigma": 1.0, "rho": 0.5}
+    change(folder, {"noise.grids.mine": mine} | SHAPES | {"study.models": ["i3d_inception"]})
+    message = "params/models/i3d_inception.yaml: tiny.disturb: The model has no component 'mlp'"
+    assert f"{message} to disturb; it has conv." in refusal("repro")
+
+
+def test_thirds_of_two_layers(folder: Path, refusal: Fail) -> None:
+    change(folder, {"models.timesformer_divided.tiny.network.depth": 2})
+    change(folder, SHAPES | {"study.models": ["timesformer_divided"]})
+    assert "was asked of 2 layers, and thirds need at least 3" in refusal("repro")
 
 
 def test_unknown_model(folder: Path, refusal: Fail) -> None:

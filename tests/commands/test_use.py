@@ -95,13 +95,11 @@ def test_gestures_changes_exactly_its_keys(root: Path) -> None:
         "study.weights: [shapes] → [gestures, gestures-start]",
         "study.name: default → gestures",
         "cpu_threads: 1 → null",
-        "noise.repeats: 3 → 2",
-        "noise.grids.figure2.sigma: [0.1, 0.2, 0.4] → [0.05]",
-        "noise.grids.figure2.gamma: [0.05, 0.45, 0.85] → [0.05, 0.45]",
-        "noise.grids.figure3.sigma: [0.1, 0.2, 0.4] → [0.05]",
-        "noise.grids.figure3.gamma: [0.05, 0.45, 0.85] → [0.05, 0.45]",
-        "noise.grids.figure4.sigma: [0.2] → [0.05]",
-        "noise.grids.figure4.gamma: [0.05, 0.45, 0.85] → [0.05, 0.45]",
+        "noise.repeats: 4 → 3",
+        "noise.gamma: [0.05, 0.45, 0.85] → [0.05, 0.45]",
+        "noise.grids.figure2.sigma: [0.5, 2.0, 8.0] → [0.25, 1.0]",
+        "noise.grids.figure3.sigma: [0.5, 2.0, 8.0] → [0.25, 1.0]",
+        "noise.grids.figure4.sigma: 2.0 → 0.5",
         "noise.grids.figure4.rho: [0.25, 0.5, 1.0] → [0.5, 1.0]",
     ]
     after = _files(root)
@@ -146,7 +144,7 @@ def test_a_preset_is_the_default_study_with_its_own_keys(root: Path) -> None:
     _add_to_default(root, "spectra:\n  bootstrap: 2000\n")
     alone = _lines(root, "gestures")
     gestures = _without_presets(root)
-    mine = _preset(root, "spectra:\n  bootstrap: 100\nnoise:\n  repeats: 2\n")
+    mine = _preset(root, "spectra:\n  bootstrap: 100\nnoise:\n  repeats: 3\n")
     changes = _lines(root, mine)
     assert (
         "spectra.bootstrap: 2000 → 100" in changes and "study.name: gestures → default" in changes
@@ -155,7 +153,7 @@ def test_a_preset_is_the_default_study_with_its_own_keys(root: Path) -> None:
     assert not any(line.startswith("noise.repeats") for line in changes)
     again = _lines(root, "gestures")
     assert "spectra.bootstrap: 100 → 2000" in again
-    assert {*again, "noise.repeats: 3 → 2"} == {*alone, "spectra.bootstrap: 100 → 2000"}
+    assert {*again, "noise.repeats: 4 → 3"} == {*alone, "spectra.bootstrap: 100 → 2000"}
     assert _without_presets(root) == gestures
 
 
@@ -232,7 +230,8 @@ def test_the_poster_has_its_own_grids(root: Path) -> None:
     use(root / "presets/poster.yaml", root)
     study = params.load(root)
     grids = study.noise.grids
-    cells = {name: len(g.sigma) * len(g.gamma) * len(g.rho) for name, g in grids.items()}
+    gammas = len(study.noise.gamma)
+    cells = {name: len(g.sigma) * gammas * len(g.rho) for name, g in grids.items()}
     assert cells == {"figure2": 25, "figure3": 25, "figure4": 20}
     assert len(study.study.models) == 8
     assert study.model("i3d").input.size == 224
@@ -314,6 +313,6 @@ def test_the_command_prints_a_line_for_each_key(
     monkeypatch.chdir(root)
     use_command("gestures")
     lines = capsys.readouterr().out.splitlines()
-    assert "noise.repeats: 3 → 2" in lines and len(lines) == 14
+    assert "noise.repeats: 4 → 3" in lines and len(lines) == 12
     use_command("presets/gestures.yaml")
     assert "Nothing to change" in capsys.readouterr().out

@@ -17,13 +17,14 @@ from signal_perception.clips.transforms import normalise
 from signal_perception.extract import calibration, run, sinks
 from signal_perception.extract.job import Job
 from signal_perception.extract.settings import Settings
-from signal_perception.extract.store import INPUT, ActivationStore, TapFacts
+from signal_perception.extract.store import ActivationStore, TapFacts
 from signal_perception.fourier import sums
 from signal_perception.fourier.sums import Epsilons
 from signal_perception.inference import blocks, networks
 from signal_perception.models.core import checkpoints, registry
 from signal_perception.models.core.taps import capture
 from signal_perception.pipeline.errors import UserError
+from signal_perception.vocabulary import INPUT
 from tests.support import tiny_model
 from tests.support.clips import make_store
 

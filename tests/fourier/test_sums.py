@@ -206,6 +206,15 @@ def test_clips_at_once_are_not_mixed(monkeypatch):
     assert_close(measured(x), reference(x, EPSILONS))
 
 
+@pytest.mark.parametrize("shape", [(8, 6, 7, 50), (5, 3, 3, 7), (16, 7, 7, 12)])
+def test_temporal_means_alone_are_the_same_to_the_bit(shape):
+    x = clips(3, *shape)
+    alone = sums.temporal_means(x, EPSILONS.temporal).numpy()
+    assert np.array_equal(alone, measured(x)["temporal"])
+    with pytest.raises(ValueError, match="above 0"):
+        sums.temporal_means(x, 0.0)
+
+
 def test_what_stands_still_has_no_amplitude_outside_bin_0():
     """Exactly: the first frame repeated leaves ln ε at every temporal bin but the first."""
     x = (clips(1, 1, 14, 14, 32, mean=0.7)).expand(-1, 8, -1, -1, -1)

@@ -12,11 +12,12 @@ from signal_perception.clips.datasets import test_clips as clips_of
 from signal_perception.clips.settings import Input
 from signal_perception.clips.transforms import normalise
 from signal_perception.inference.blocks import Videos, blocks
-from signal_perception.inference.passes import INPUT, LOGITS, Clip, Pass
+from signal_perception.inference.passes import LOGITS, Clip, Pass
 from signal_perception.inference.rows import Rows
 from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import capture
+from signal_perception.vocabulary import INPUT
 from tests.support import tiny_model
 from tests.support.clips import make_store
 

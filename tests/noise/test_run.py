@@ -1,96 +1,311 @@
-"""Finished cells live on: a changed grid scores its new cells alone, a changed interval none."""
+"""Units live on: a changed grid scores its new cells alone, a killed run goes on to equal bytes."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from signal_perception.clips.settings import Input
-from signal_perception.noise import grid, run
-from signal_perception.noise.engine import Scored
+from signal_perception.evaluate import predictions
+from signal_perception.noise import forecast, precision, run
+from signal_perception.noise.engine import Engine, Scored
+from signal_perception.noise.forecast import Seconds, Work
+from signal_perception.noise.run import Inputs
 from signal_perception.noise.settings import Settings
+from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.units import Unit, Write
+from tests.support import tiny_model
+from tests.support.clips import make_store
 
-INPUT = Input(
-    frames=8,
-    stride=1,
-    size=32,
-    resize=None,
-    mean=(0.5, 0.5, 0.5),
-    std=(0.5, 0.5, 0.5),
-    sampling="uniform",
-    fusion="logits",
-)
+NETWORK = tiny_model.NETWORK | {"depth": 3}
+VIDEOS = 200
+NOISE: dict[str, Any] = {
+    "repeats": 2,
+    "scale": "rel_fro",
+    "mask": "exact",
+    "order": "random",
+    "bootstrap": 100,
+    "precision": None,
+    "worst_case": False,
+    "listen": [],
+    "gamma": [0.5],
+}
+THIRDS: dict[str, Any] = {"panels": "thirds", "sigma": [0.0, 0.3, 3.0], "rho": 1.0}
 
 
-def _settings(sigma: list[float], repeats: int = 2, bootstrap: int = 100) -> Settings:
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """A store of 200 videos, weights, and the clean model's predictions."""
+    folder = tmp_path_factory.mktemp("noise")
+    store = make_store(folder / "test.zarr", range(VIDEOS))
+    make_store(folder / "train.zarr", range(9))
+    weights = tiny_model.write_weights(folder / "weights.safetensors", NETWORK)
+    engine = run._engine(
+        settings({}),
+        tiny_model.MODEL,
+        Inputs(store.path, folder / "train.zarr", weights, folder / "predictions.parquet"),
+        [range(VIDEOS)],
+        folder,
+        folder,
+    )
+    pixels = list(engine.prefix.pixels(range(VIDEOS)))
+    scores = np.concatenate([engine.prefix.scorer.logits(each) for each in pixels])
+    columns = {
+        "control": "clip",
+        "video": list(store.ids),
+        "group": list(store.groups),
+        "label": [store.classes[label] for label in store.labels],
+        "scores": list(scores.astype(np.float32)),
+    }
+    pd.DataFrame(columns).to_parquet(folder / "predictions.parquet")
+    return Inputs(store.path, folder / "train.zarr", weights, folder / "predictions.parquet")
+
+
+def settings(grids: dict[str, dict[str, Any]], **changed: Any) -> Settings:
     return Settings.model_validate(
         {
             "seed": 0,
             "cpu_threads": 1,
             "finetune": {"precision": "float32"},
-            "noise": {
-                "repeats": repeats,
-                "scale": "absolute",
-                "mask": "exact",
-                "order": "random",
-                "bootstrap": bootstrap,
-                "grids": {
-                    "figure2": {"panels": "parts", "sigma": sigma, "gamma": [0.5], "rho": [1.0]}
-                },
+            "views": {"clips": 1, "crops": 1},
+            "noise": NOISE | {"grids": grids} | changed,
+            "model": {
+                "network": NETWORK,
+                "input": Input.model_validate(tiny_model.INPUT).model_dump(),
+                "disturb": "mlp",
             },
-            "model": {"network": {}, "input": INPUT.model_dump(), "disturb": "mlp"},
         }
     )
 
 
-class Recorder:
-    """An engine that notes what it is asked to score."""
+class Call(NamedTuple):
+    """What an engine was asked for: σ, kind, repeat, part."""
 
-    def __init__(self) -> None:
-        self.asked: list[tuple[float, int]] = []
-
-    def score(self, scored: Scored, path: Path) -> None:
-        self.asked.append((scored.cell.sigma if scored.cell else 0.0, scored.repeat))
-        with path.open("wb") as file:
-            np.savez(file, scores=np.zeros((1, 2), np.float16), sha256="", kappa=0.0)
+    sigma: float
+    kind: str
+    repeat: int
+    part: int
 
 
 @pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    found = Recorder()
-    monkeypatch.setattr(run, "_engine", lambda *_: found)
-    monkeypatch.setattr(run.Engine, "score", Recorder.score)
-    monkeypatch.setattr(run, "ClipStore", lambda _: type("Store", (), {"classes": ("a", "b")}))
-    monkeypatch.setattr(run, "prepare_clips", lambda _, path: path.touch())
-    monkeypatch.setattr(run, "test_clips", lambda *_, **__: [])
-    return found
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """What every engine is asked for from now on."""
+    calls: list[Call] = []
+    score = Engine.score
+
+    def noted(self: Engine, items: Sequence[Scored], done: Callable[[Scored, Write], None]) -> None:
+        calls.extend(Call(i.cell.sigma, i.cell.kind, i.repeat, i.part) for i in items)
+        score(self, items, done)
+
+    monkeypatch.setattr(Engine, "score", noted)
+    return calls
 
 
-def _score(settings: Settings, folder: Path) -> None:
-    cells, _ = grid.plan(settings.noise.grids, "mlp", ["mlp"])
-    cache = folder / "cache"
-    cache.mkdir(exist_ok=True)
-    run.score_all(
-        settings,
-        "toy",
-        cells,
-        clips=folder,
-        weights=folder,
-        work=folder,
-        cache=cache,
-        label="noise",
+def score(inputs: Inputs, chosen: Settings, folder: Path) -> list[Unit[Scored]]:
+    (folder / "cache").mkdir(exist_ok=True)
+    plan = run.plan_of(chosen, tiny_model.MODEL, inputs.clips)
+    return run.score_all(
+        chosen,
+        tiny_model.MODEL,
+        plan,
+        inputs,
+        work=folder / "work",
+        cache=folder / "cache",
+        label="noise shapes",
     )
 
 
-def test_only_new_cells_are_scored(tmp_path: Path, recorder: Recorder) -> None:
-    _score(_settings([0.1, 0.2]), tmp_path)
-    assert recorder.asked == [(0.0, 0), (0.1, 0), (0.2, 0), (0.1, 1), (0.2, 1)]
-    recorder.asked.clear()
-    _score(_settings([0.2, 0.3]), tmp_path)
-    assert recorder.asked == [(0.3, 0), (0.3, 1)]
-    recorder.asked.clear()
-    _score(_settings([0.1, 0.2, 0.3], repeats=3), tmp_path)
-    assert recorder.asked == [(0.1, 2), (0.2, 2), (0.3, 2)]
-    recorder.asked.clear()
-    _score(_settings([0.3], bootstrap=500), tmp_path)
-    assert recorder.asked == []
+def files(units: Sequence[Unit[Scored]]) -> dict[str, bytes]:
+    return {unit.result.name: unit.result.read_bytes() for unit in units}
+
+
+def test_clean_cells_are_no_units_and_every_unit_has_a_file_of_its_own(inputs: Inputs) -> None:
+    chosen = settings({"a": THIRDS, "b": THIRDS | {"kind": "activations"}}, worst_case=True)
+    plan = run.plan_of(chosen, tiny_model.MODEL, inputs.clips)
+    parts = run.parts_of(chosen, inputs.clips)
+    found = run.units(plan.cells, 2, parts, Path("cache"))
+    # thirds × σ: weights, their worst case and activations
+    assert len(plan.cells) == 3 * 3 * 3
+    assert len(found) == 3 * 2 * 3 * 2
+    assert not any(unit.item.cell.clean for unit in found)
+    assert len({unit.result for unit in found}) == len(found)
+    assert parts == [tuple(range(VIDEOS))]
+    other = run.units(plan.cells, 2, [tuple(range(VIDEOS - 1))], Path("cache"))
+    assert not {unit.result for unit in found} & {unit.result for unit in other}
+
+
+def test_only_new_cells_are_scored(inputs: Inputs, asked: list[Call], tmp_path: Path) -> None:
+    def grid(*sigma: float) -> dict[str, dict[str, Any]]:
+        return {"a": {"panels": ["mlp"], "sigma": list(sigma), "rho": 1.0}}
+
+    units = score(inputs, settings(grid(0.1, 0.2)), tmp_path)
+    assert {(call.sigma, call.repeat) for call in asked} == {
+        (0.1, 0),
+        (0.1, 1),
+        (0.2, 0),
+        (0.2, 1),
+    }
+    assert len(asked) == len(units) == 4
+    asked.clear()
+    score(inputs, settings(grid(0.2, 0.3)), tmp_path)
+    assert asked == [Call(0.3, "weights", 0, 0), Call(0.3, "weights", 1, 0)]
+    asked.clear()
+    score(inputs, settings(grid(0.1, 0.2, 0.3), repeats=3, bootstrap=500), tmp_path)
+    assert {(call.sigma, call.repeat) for call in asked} == {(0.1, 2), (0.2, 2), (0.3, 2)}
+    assert len(asked) == 3
+
+
+def test_a_run_killed_three_times_goes_on_to_equal_bytes(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = settings({"a": THIRDS}, worst_case=True, precision=6.0)
+    (tmp_path / "once").mkdir()
+    expected = files(score(inputs, chosen, tmp_path / "once"))
+    (tmp_path / "killed").mkdir()
+    whole, finished = Engine.score, 0
+    for kill in (3, 5, 17):
+
+        def killed(self: Engine, items: Sequence[Scored], done: Any, kill: int = kill) -> None:
+            def done_until(item: Scored, write: Write) -> None:
+                if len(list((tmp_path / "killed/cache").glob("*.npz"))) == kill:
+                    raise KeyboardInterrupt
+                done(item, write)
+
+            whole(self, items, done_until)
+
+        monkeypatch.setattr(Engine, "score", killed)
+        with pytest.raises(KeyboardInterrupt):
+            score(inputs, chosen, tmp_path / "killed")
+        finished = len(list((tmp_path / "killed/cache").glob("*.npz")))
+        assert finished == kill
+    again: list[Scored] = []
+
+    def noted(self: Engine, items: Sequence[Scored], done: Any) -> None:
+        again.extend(items)
+        whole(self, items, done)
+
+    monkeypatch.setattr(Engine, "score", noted)
+    found = files(score(inputs, chosen, tmp_path / "killed"))
+    assert found == expected
+    assert len(again) == len(expected) - finished
+
+
+def test_a_precise_cell_stops_and_a_noisy_one_goes_on(
+    inputs: Inputs, asked: list[Call], tmp_path: Path
+) -> None:
+    grids = {"a": {"panels": ["mlp"], "sigma": [1e-9, 3.0], "rho": 1.0}}
+    chosen = settings(grids, precision=3.0)
+    units = score(inputs, chosen, tmp_path)
+    parts = run.parts_of(chosen, inputs.clips)
+    assert [len(part) for part in parts] == [96, 48, 56]
+    assert sorted(video for part in parts for video in part) == list(range(VIDEOS))
+    looks: dict[float, int] = {}
+    for unit in units:
+        looks[unit.item.cell.sigma] = max(looks.get(unit.item.cell.sigma, 0), unit.item.part)
+        assert unit.finished
+    # what says what the clean model says is known after one look
+    assert looks[1e-9] == 0
+    assert looks[3.0] == _looks(units, inputs, parts, 3.0) > 0
+    # both repeats score the same videos
+    assert len(units) == 2 * sum(last + 1 for last in looks.values())
+    assert [call.part for call in asked] == sorted(call.part for call in asked)
+    # where more is wanted, parts scored before are not scored again; with less none is
+    asked.clear()
+    score(inputs, settings(grids, precision=20.0), tmp_path)
+    assert asked == []
+    score(inputs, settings(grids, precision=1e-9), tmp_path)
+    assert {(call.sigma, call.part) for call in asked} == {
+        (sigma, part) for sigma, last in looks.items() for part in range(last + 1, 3)
+    }
+
+
+def _looks(
+    units: Sequence[Unit[Scored]], inputs: Inputs, parts: Sequence[Sequence[int]], asked: float
+) -> int:
+    """After which part the noisy cell is settled, by the files and the definition."""
+    from signal_perception.clips.store import ClipStore
+    from signal_perception.statistics.accuracy import ranking
+
+    labels = ClipStore(inputs.clips).labels
+    clean = ranking(predictions.read(inputs.predictions).scores, labels)
+    for last in range(len(parts)):
+        videos = [video for part in parts[: last + 1] for video in part]
+        hits = []
+        for repeat in (0, 1):
+            scores = [
+                np.load(unit.result)["scores"]
+                for unit in units
+                if (unit.item.cell.sigma, unit.item.repeat) == (3.0, repeat)
+                and unit.item.part <= last
+            ]
+            found = ranking(np.concatenate(scores), labels[videos])
+            hits.append([found.hits(1), found.hits(5)])
+        top1, top5 = np.array(hits).swapaxes(0, 1)
+        if precision.settled(top1, top5, clean.hits(1), clean.hits(5), tuple(videos), asked):
+            return last
+    return len(parts) - 1
+
+
+def test_predictions_of_other_videos_are_refused(inputs: Inputs, tmp_path: Path) -> None:
+    table = pd.read_parquet(inputs.predictions)
+    table.iloc[1:].to_parquet(tmp_path / "other.parquet")
+    other = Inputs(inputs.clips, inputs.training, inputs.weights, tmp_path / "other.parquet")
+    chosen = settings({"a": THIRDS}, precision=5.0)
+    with pytest.raises(UserError, match="run the stage evaluate again"):
+        score(other, chosen, tmp_path)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_what_a_run_will_cost_is_said_before_it_starts(
+    inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grids = {"a": THIRDS, "b": THIRDS | {"sigma": [0.3]}}
+    score(inputs, settings(grids), tmp_path)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == (
+        "noise shapes: 12 places in figures are 9 cells: 3 are shared, 3 are clean and are not run"
+    )
+    assert lines[1] == (
+        "noise shapes: 6 cells × 2 repeats × 200 videos × 1 view = 2400 forward passes of a clip"
+    )
+    assert lines[2].startswith("noise shapes: clean states save ")
+    assert "; 0 of 12 units are done, the others take about 0.0 minutes" in lines[2]
+    assert lines[3].startswith("noise shapes: 12 of 12 units, ")
+    score(inputs, settings(grids), tmp_path)
+    assert capsys.readouterr().err.splitlines()[:2] == lines[:2]
+
+
+def test_the_forecast_adds_up() -> None:
+    seconds = Seconds(read=2.0, steps=(1.0, 10.0, 10.0, 1.0), clips=16)
+    # one part of three batches, of which all units begin with the last block but one of two
+    work = Work(all=[[1, 2, 2, 2]], left=[[2]], clips=[40])
+    plain, ours = 4 * 22 * 3, (21 + 3 * 11) * 3 + (1 + 10) * 3
+    assert work.saved(seconds) == pytest.approx(1 - ours / plain)
+    assert work.minutes(seconds) == pytest.approx(3 * (11 + 11 + 2) / 60)
+    assert Work([[]], [[]], [40]).saved(seconds) == 0
+    assert Work([[1]], [[]], [40]).minutes(seconds) == 0
+    line = forecast.costs(work, seconds, 2.0)
+    assert line.startswith(f"clean states save {100 * (1 - ours / plain):.0f} % of it; 3 of 4")
+    assert line.endswith("the others take at most 1.2 minutes")
+
+
+def test_the_gradient_is_computed_once_and_is_that_of_the_training_videos(
+    inputs: Inputs, asked: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = settings({"a": THIRDS | {"sigma": 0.3}}, worst_case=True)
+    units = score(inputs, chosen, tmp_path)
+    file = tmp_path / "cache/gradient.safetensors"
+    assert file.is_file()
+    clean = predictions.read(inputs.predictions).scores
+    for unit in units:
+        worst = unit.item.cell.kind == "gradient"
+        assert (unit.item.cell in [each.item.cell for each in units[1::2]]) == worst
+        assert not np.array_equal(np.load(unit.result)["scores"], clean)
+    # what is there is not computed again
+    monkeypatch.setattr(run, "loss_gradient", None)
+    asked.clear()
+    score(inputs, settings({"a": THIRDS | {"sigma": [0.3, 0.4]}}, worst_case=True), tmp_path)
+    assert len(asked) == 3 * 2 * 2

@@ -55,7 +55,7 @@ def test_the_graph_follows_paths(folder: Path) -> None:
     assert upstream["synthesise"] == upstream["decode@gestures"] == set()
     assert upstream["decode@shapes"] == {"synthesise"}
     assert upstream[f"finetune@{one}"] == {"decode@gestures"}
-    assert upstream[f"noise@{one}"] == {"decode@gestures", f"finetune@{one}"}
+    assert upstream[f"noise@{one}"] == {"decode@gestures", f"finetune@{one}", f"evaluate@{one}"}
     assert upstream[f"extract@{one}-shapes"] == {"decode@gestures", f"finetune@shapes-{MODELS[0]}"}
     assert upstream[f"extract@{one}-gestures-start"] == {"decode@gestures", f"finetune@{one}"}
     assert upstream[f"spectra@{one}-gestures"] == {f"extract@{one}-gestures"}

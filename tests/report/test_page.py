@@ -14,9 +14,13 @@ from signal_perception.report.tables import Results
 from tests.support.results import accuracy, curve, others, results, sampling
 from tests.support.spectral_tables import depth_table, spectra_table
 
+NO_NOISE: dict[str, Any] = {"noise": {}, "contrasts": {}, "robustness": {}, "noise_spectra": {}}
+
 
 def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
-    given: dict[str, dict[str, Any]] = {"views": {}, "extract": {}, "spectra": {}, "noise": {}}
+    noise = {"bootstrap": 200, "scale": "rel_fro"}
+    given: dict[str, dict[str, Any]] = {"views": {}, "extract": {}, "spectra": {}, "noise": noise}
+    sections = {name: given[name] | values for name, values in sections.items()}
     settings = Settings(
         seed=0,
         study=Study(
@@ -53,7 +57,11 @@ def test_the_same_tables_give_the_same_bytes(made: Page) -> None:
         "shapes-spatial.png",
         "shapes-spatial-depth.png",
         "shapes-discriminability.png",
+        "shapes-models.png",
+        "shapes-kappa.png",
+        "shapes-noise-spectra-figure2.png",
         "shapes-timesformer_divided-figure2.png",
+        "shapes-timesformer_divided-figure2-surfaces.png",
     ]
     for png in made.figures.values():
         assert png.startswith(b"\x89PNG")
@@ -73,6 +81,15 @@ def test_the_numbers_are_on_the_page(made: Page) -> None:
         "0123abcd" * 8,
         "σ = 0.3, γ = 0.85, ρ = 0.5",
         "mean over 3 repeats",
+        "Figure 2: Top-1: spatial_attn.v loses more than spatial_attn.q; not significant: 0 of 1",
+        "TimeSformer (divided), Figure 3: not significant: 2 of 2 contrasts.",
+        # difference, interval, p, κ of both, weaker
+        "W_V − W_Q 9 −20.0 (−22.0 to −18.0) 0.001 0.50, 0.25 W_V",
+        # rounded −0.02
+        "front third − rear third 9 0.0 (",
+        "Figure 2: TimeSformer (divided) loses 30.0 points; there is no other model.",
+        "TimeSformer (divided): one curve; κ alone explains",
+        "noise in W_V whitens the spectrum (Δ rises at 4 of 4 taps).",
         "+0.105",
         "½ ln T′",
         "1 of 3 videos were dropped",
@@ -90,15 +107,31 @@ def test_an_accuracy_over_fewer_videos_is_marked(made: Page) -> None:
     assert "I3D †" in made.html
     assert "TimeSformer (divided) †" not in made.html
     assert "Not every test video was scored" in text(made.html)
-    nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "noise": {}, "curves": {}}
+    nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "curves": {}, **NO_NOISE}
     complete = make_page(replace(results(), accuracy={"i3d": accuracy()}, **nothing))
     assert "†" not in complete.html
+
+
+def test_surfaces_are_folded_away_and_read_second(made: Page) -> None:
+    html = made.html
+    cells = html.index("Figure 2. TimeSformer (divided).</strong>")
+    folded = html.index("<summary>Figure 2. TimeSformer (divided), as surfaces")
+    assert cells < folded < html.index("</details>", folded)
+
+
+def test_ties_and_scores_that_are_no_numbers_are_told_below_table_1(made: Page) -> None:
+    assert "another class tied" not in text(made.html[: made.html.index("Noise: what")])
+    nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "curves": {}, **NO_NOISE}
+    tied = {"i3d": accuracy() | {"tied": 1, "not_finite": 2}}
+    page_text = text(make_page(replace(results(), accuracy=tied, **nothing)).html)
+    assert "I3D: 1 video with another class tied with the true one, which counts by" in page_text
+    assert "I3D: 2 videos with scores that are not finite, wrong." in page_text
 
 
 def test_the_page_says_why_a_training_curve_is_not_drawn(made: Page) -> None:
     assert "mixup" not in made.html
     curves = {"i3d": curve().assign(top1=float("nan"))}
-    nothing: dict[str, Any] = {"accuracy": {}, "spectra": {}, "depth": {}, "noise": {}}
+    nothing: dict[str, Any] = {"accuracy": {}, "spectra": {}, "depth": {}, **NO_NOISE}
     mixed = make_page(replace(results(), curves=curves, **nothing))
     assert "Fine-tuning. No top-1 of I3D: under mixup" in text(mixed.html)
 
@@ -162,7 +195,7 @@ def test_other_weights_have_a_section_where_there_are_any(made: Page) -> None:
 
 def test_frames_of_the_test_clips_are_described_where_they_were_counted(made: Page) -> None:
     assert "Frames of the test clips" not in made.html
-    nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "noise": {}, "curves": {}}
+    nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "curves": {}, **NO_NOISE}
     told = {"i3d": accuracy() | {"sampling": sampling()}}
     page_text = text(make_page(replace(results(), accuracy=told, **nothing)).html)
     assert "I3D 1 8 7.5 12.5 % 3.1 % 0.250" in page_text

@@ -51,16 +51,22 @@ def test_tables_are_read_where_dvc_yaml_has_them(stages: dict[str, dvcfile.Stage
             table = getattr(made, kind)[model]
             _write(Path(f"reports/tables/{kind}/shapes-{model}-shapes.csv"), table)
         _write(Path(f"reports/curves/shapes/{model}.csv"), made.curves[model])
-    _write(Path("reports/tables/noise/shapes-timesformer_divided.csv"), noise_table())
+    for kind in ("noise", "contrasts", "robustness", "noise_spectra"):
+        path = Path(f"reports/tables/{kind}/shapes-timesformer_divided.csv")
+        _write(path, getattr(made, kind)["timesformer_divided"])
     (found,) = tables.read_study(STUDY, stages)
     assert (found.dataset, found.models, found.accuracy) == ("shapes", made.models, made.accuracy)
     assert found.decode is not None
     assert list(found.decode["id"]) == ["a.mp4", "b.mp4", "c.avi"]
-    for part in ("spectra", "depth", "noise", "curves"):
+    noise = ("noise", "contrasts", "robustness", "noise_spectra")
+    for part in ("spectra", "depth", "curves", *noise):
         read, written = getattr(found, part), getattr(made, part)
         assert list(read) == list(written)
         for model in written:
-            pd.testing.assert_frame_equal(read[model], written[model])
+            # an empty text is read as nothing
+            pd.testing.assert_frame_equal(
+                read[model], written[model].replace("", np.nan), check_dtype=False
+            )
 
 
 def test_tables_of_other_weights_are_read_beside_the_data_sets_own(
@@ -87,6 +93,7 @@ def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage])
     assert found.accuracy == {"i3d": accuracy()}
     assert (found.decode, found.spectra, found.depth, found.others) == (None, {}, {}, {})
     assert (found.noise, found.curves) == ({}, {})
+    assert (found.contrasts, found.robustness, found.noise_spectra) == ({}, {}, {})
 
 
 def test_a_study_without_results_is_refused(stages: dict[str, dvcfile.Stage]) -> None:
@@ -121,11 +128,27 @@ def test_clips_are_described_where_the_accuracy_says_what_they_consist_of() -> N
 
 
 def test_noise_rows_name_the_weakest_cell() -> None:
-    row = rows.noise_rows(noise_table())[1]
-    assert (row.panel, row.top1, row.top5) == ("WV", "78.5–53.5", "93.5–68.5")
-    assert row.weakest == "σ = 0.3, γ = 0.85, ρ = 0.5"
-    assert row.retention == f"{(53.5 - 12.5) / 67.5:.2f}"
-    assert row.nan_videos == 6
+    row = rows.noise_rows(noise_table(kinds=("weights", "gradient")))[1]
+    assert (row.panel, row.top1, row.top5) == ("W_V", "78.5–53.5", "93.5–68.5")
+    assert (row.layers, row.weakest) == ("1/2", "σ = 0.3, γ = 0.85, ρ = 0.5")
+    assert row.retention == "0.61 (0.51–0.71)"
+
+
+def test_an_unknown_kappa_is_a_dash() -> None:
+    assert rows.noise_rows(noise_table().assign(kappa=np.nan))[0].kappa == "–"
+
+
+def test_the_worst_case_has_rows_of_its_own() -> None:
+    found = rows.noise_rows(noise_table(kinds=("weights", "gradient")))
+    assert [row.panel for row in found] == ["W_Q", "W_V", "worst case, W_Q", "worst case, W_V"]
+    assert found[3].top1 == "77.0–27.0"
+
+
+def test_ties_make_a_count_of_right_videos_a_fraction() -> None:
+    tied = accuracy() | {"correct1": 97.5, "top1": 100 * 97.5 / 128, "correct5": 120 + 1 / 3}
+    tied["top5"] = 100 * tied["correct5"] / 128
+    (row,) = rows.accuracy_rows(replace(results(), accuracy={"i3d": tied}))
+    assert row.correct == "97.5 / 120.33 of 128"
 
 
 def test_verdicts_are_counted_and_refused_videos_come_first() -> None:

@@ -187,6 +187,22 @@ def test_a_missing_hit_leaves_its_column_without_an_interval():
     assert np.isfinite(bounds[:, 1]).all()
 
 
+def test_hits_that_ties_halve_have_no_wider_interval_than_those_of_a_coin():
+    drawn = resamples(groups(EQUAL), seed=0)
+    halves = share_interval(np.full(128, 0.5), drawn)
+    whole = share_interval(np.tile([1.0, 0], 64), drawn)
+    assert halves == pytest.approx(whole)
+    assert 0.3 < halves[0] < 0.5 < halves[1] < 0.7
+
+
+def test_resamples_of_some_videos_are_those_of_their_clusters():
+    drawn = resamples(list("aabbccdd"), seed=3, draws=50)
+    part = drawn.of(np.array([0, 2, 3, 7]))
+    expected = resamples(list("abbd"), seed=3, draws=50)
+    assert np.array_equal(part.cluster, expected.cluster)
+    assert np.array_equal(part.counts, expected.counts)
+
+
 def test_one_repeat_has_the_plain_interval():
     hits = np.random.default_rng(0).random(50) < 0.7
     drawn = resamples(np.arange(50) // 2, seed=0)

@@ -6,8 +6,6 @@ from torch import nn
 from signal_perception.models.core.taps import Weights
 
 WIDTH = 6
-
-
 LAYERS = 6
 
 

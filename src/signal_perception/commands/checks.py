@@ -15,7 +15,7 @@ from signal_perception.inference import networks
 from signal_perception.models.core import checkpoints, registry
 from signal_perception.models.core.taps import capture
 from signal_perception.noise import grid
-from signal_perception.noise.definitions import pool_layers
+from signal_perception.noise.layers import layers
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import MODELS, Params
 from signal_perception.synthesise.settings import SyntheticSource
@@ -49,12 +49,9 @@ def check_model(params: Params, name: str) -> None:
     entry, place = params.model(name), f"{MODELS / name}.yaml: {params.study.size}"
     model = _named(f"{place}.network", lambda: networks.outline(name, entry.network, classes=2))
     _refuse_an_incomplete_model(name, model)
-    components = registry.components(name, model)
 
     def plan() -> None:
-        grid.plan(params.noise.grids, entry.disturb, list(components))
-        if any(each.panels == "thirds" for each in params.noise.grids.values()):
-            pool_layers(len({piece.block for piece in components[entry.disturb]}), "front")
+        grid.plan(params.noise, entry.disturb, layers(name, model))
 
     def forward() -> None:
         shape = (1, 3, entry.input.frames, entry.input.size, entry.input.size)

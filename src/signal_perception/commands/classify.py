@@ -79,7 +79,8 @@ def probabilities(
             continue
         views = _views(np.stack(decoded.frames), decoded.fps, entry.input, settings.views)
         scores = fuse(loaded.logits(views)[None], entry.input.fusion)[0]
-        yield path, scores if entry.input.fusion == "probabilities" else softmax(scores)
+        # of logarithms of mean probabilities, softmax gives these back
+        yield path, softmax(scores.astype(np.float64))
 
 
 def _views(frames: np.ndarray, fps: float, input: Any, views: Any) -> torch.Tensor:

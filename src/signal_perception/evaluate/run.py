@@ -44,7 +44,7 @@ def score(
     def finish(block: Videos) -> None:
         found = logits.take(block, len(names), views)
         scores = fuse(found.reshape(-1, views, found.shape[-1]), settings.model.input.fusion)
-        parts = scores.astype(np.float32).reshape(len(names), -1, found.shape[-1])
+        parts = scores.reshape(len(names), -1, found.shape[-1])
         done(block, partial(_save, dict(zip(names, parts, strict=True))))
 
     Pass(scorer, shown, names).run(videos, [], [logits], finish)

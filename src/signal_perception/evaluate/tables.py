@@ -13,7 +13,7 @@ from signal_perception.evaluate.settings import Settings
 from signal_perception.inference.blocks import Videos, inputs
 from signal_perception.models.core.checkpoints import weights_hash
 from signal_perception.pipeline.units import Unit
-from signal_perception.statistics.accuracy import accuracy, rank
+from signal_perception.statistics.accuracy import Ranking, accuracy, ranking
 from signal_perception.statistics.intervals import resamples
 from signal_perception.vocabulary import CLIP
 
@@ -23,7 +23,9 @@ _DRAWS = 2000
 def predictions(clips: Path, settings: Settings, units: Sequence[Unit[Videos]]) -> pd.DataFrame:
     """One row per control and video: true and predicted class, rank of the true class, all scores.
 
-    Rank 0 is best. And which frames its clips are made of, see `frames.frames`.
+    rank: mean over the orders of tied classes, 0 is best, or the number of classes where a score is
+    not finite; such a video has no predicted class. tied: how many other classes score the same as
+    the true one. And which frames its clips are made of, see `frames.frames`.
     """
     store = ClipStore(clips)
     shown = frames.frames(store, settings.model.input, settings.views.clips)
@@ -31,6 +33,8 @@ def predictions(clips: Path, settings: Settings, units: Sequence[Unit[Videos]]) 
     results = [np.load(unit.result) for unit in units]
     for control in inputs(settings.views.controls):
         scores = np.concatenate([result[control] for result in results])
+        found = ranking(scores, store.labels)
+        best = np.array(store.classes)[scores.argmax(axis=1)]
         parts.append(
             pd.DataFrame(
                 {
@@ -38,8 +42,9 @@ def predictions(clips: Path, settings: Settings, units: Sequence[Unit[Videos]]) 
                     "video": store.ids,
                     "group": store.groups,
                     "label": [store.classes[label] for label in store.labels],
-                    "predicted": [store.classes[best] for best in scores.argmax(axis=1)],
-                    "rank": rank(scores, store.labels),
+                    "predicted": np.where(found.not_finite, "", best),
+                    "rank": found.mean_rank,
+                    "tied": found.tied,
                     **shown,
                     "scores": list(scores),
                 }
@@ -65,7 +70,7 @@ def metrics(
     draws = resamples(list(first["group"]), settings.seed, _DRAWS)
     classes = len(next(iter(first["scores"])))
     rows = {
-        control: accuracy(part["rank"].to_numpy(), classes, draws)
+        control: accuracy(_ranking(part, classes), draws)
         for control, part in table.groupby("control", sort=False)
     }
     pretrained = settings.model.pretrained
@@ -82,6 +87,13 @@ def metrics(
     }
     controls = {str(name): _numbers(row) for name, row in rows.items() if name != CLIP}
     return json.dumps({**_numbers(rows[CLIP]), **facts, "controls": controls}, indent=2) + "\n"
+
+
+def _ranking(table: pd.DataFrame, classes: int) -> Ranking:
+    """The ranking that `predictions` wrote into its columns."""
+    tied = table["tied"].to_numpy()
+    better = (table["rank"].to_numpy() - tied / 2).astype(np.int64)
+    return Ranking(better, tied, classes)
 
 
 def _numbers(row: dict) -> dict:

@@ -13,13 +13,13 @@ import torch
 
 from signal_perception.extract import choice, sinks
 from signal_perception.extract.job import Job
-from signal_perception.extract.store import INPUT, TapFacts
+from signal_perception.extract.store import TapFacts
 from signal_perception.fourier.definitions import calibrated_epsilon
 from signal_perception.inference.blocks import Videos
 from signal_perception.inference.passes import Pass
 from signal_perception.inference.scorer import Scorer
 from signal_perception.pipeline.units import write_atomically
-from signal_perception.vocabulary import CLIP
+from signal_perception.vocabulary import CLIP, INPUT
 
 _ABSOLUTE_EPSILON = 1e-6
 # A tap that comes this near to float16's range in its calibration clips is stored as float32.

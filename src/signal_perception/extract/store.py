@@ -33,8 +33,6 @@ from signal_perception.consolidate import consolidate
 from signal_perception.extract import shards
 from signal_perception.fourier import definitions
 
-# The tap that stands for the model's input itself.
-INPUT = "input"
 DIMENSIONS = ("input", "video", "time", "height", "width", "channel")
 MEANS = ("ln_amplitude", "amplitude", "power")
 # transform → the dimension of its bins

@@ -50,16 +50,24 @@ def means(x: torch.Tensor, epsilons: Epsilons) -> dict[str, torch.Tensor]:
 
     x: of any strides; other types than float32 are cast to it.
     """
-    if x.ndim != 5 or 0 in x.shape:
-        raise ValueError(f"Activations have the shape {tuple(x.shape)}; give clips (n t h w c).")
-    if not min(epsilons) > 0:
-        raise ValueError(
-            f"Not every epsilon of {tuple(epsilons)} is above 0, and a dead series has no "
-            "logarithm without; give positive ones."
-        )
+    _check(x, epsilons)
     with torch.autocast(x.device.type, enabled=False):
         parts = [_clips(part, epsilons) for part in x.split(_clips_at_once(x))]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+@torch.no_grad()
+def temporal_means(x: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """`means` of the temporal transform alone, to the bit: (n t h w c) → (n 3 k)."""
+    _check(x, Epsilons(epsilon, epsilon, epsilon))
+    _, t, h, w, c = x.shape
+    tables = _tables(t, h, w, x.device)
+    found = []
+    with torch.autocast(x.device.type, enabled=False):
+        for part in x.split(_clips_at_once(x)):
+            each = [_temporal(piece, tables, epsilon)[0] for piece in _pieces(part)]
+            found.append(torch.stack(each).sum(0) / (h * w * c))
+    return torch.cat(found)
 
 
 def powers(x: torch.Tensor) -> torch.Tensor:
@@ -75,6 +83,16 @@ def peak(x: torch.Tensor) -> torch.Tensor:
     """Largest |x| of each clip, NaN where it holds one: (n …) → (n,), of the type of x."""
     inside = tuple(range(1, x.ndim))
     return torch.maximum(x.amax(inside).abs(), x.amin(inside).abs())
+
+
+def _check(x: torch.Tensor, epsilons: Epsilons) -> None:
+    if x.ndim != 5 or 0 in x.shape:
+        raise ValueError(f"Activations have the shape {tuple(x.shape)}; give clips (n t h w c).")
+    if not min(epsilons) > 0:
+        raise ValueError(
+            f"Not every epsilon of {tuple(epsilons)} is above 0, and a dead series has no "
+            "logarithm without; give positive ones."
+        )
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from signal_perception.inference.ahead import WriteBehind, read_ahead
 from signal_perception.inference.blocks import Videos
 from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core.taps import Tap, listen
+from signal_perception.vocabulary import INPUT
 
-# The names under which sinks hear the model's input and its logits, beside those of taps.
-INPUT = "input"
+# The name under which sinks hear the model's logits, beside those of taps and of the input.
 LOGITS = "logits"
 
 
@@ -102,7 +102,7 @@ class Pass:
 
         done: is called in the thread that writes, once everything about a block is written.
         """
-        waiting = _clips(self.clips, self.names, blocks)
+        waiting = clips_of(self.clips, self.names, blocks)
         ends = deque(blocks)
         with WriteBehind() as writer:
             while batch := list(islice(waiting, self.scorer.batch.size)):
@@ -157,10 +157,13 @@ def forward(
     scorer.batch.end()
 
 
-def _clips(
+def clips_of(
     clips: Shown, names: Sequence[str], blocks: Sequence[Videos]
 ) -> Iterator[tuple[Clip, torch.Tensor]]:
-    """Every clip to run with its pixels uint8 (t h w c): video after video, input after input."""
+    """Every clip to run with its pixels uint8 (t h w c): video after video, input after input.
+
+    Threads read ahead of what is taken.
+    """
     read = partial(clips.inputs, names=names)
     videos = [video for block in blocks for video in block.numbers]
     ends = {block.numbers[-1] for block in blocks}

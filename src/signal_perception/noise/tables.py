@@ -1,10 +1,10 @@
 """Results of the noise grids as tables.
 
-The scores of every cell, repeat and video, and one row per place of a cell in a figure.
+The scores of every cell, repeat and video; a row per place of a cell in a figure; a row per video.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
@@ -13,147 +13,203 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from signal_perception.noise.definitions import Cell, relative_robustness, retention
-from signal_perception.noise.engine import CLEAN, Scored
+from signal_perception.noise.definitions import Cell, relative_robustness
+from signal_perception.noise.engine import Scored
 from signal_perception.noise.grid import Place
+from signal_perception.noise.outcomes import KS, Outcomes
 from signal_perception.pipeline.units import Unit
-from signal_perception.statistics.accuracy import rank
-from signal_perception.statistics.intervals import Resamples, hierarchical_interval
 
-_NO_CELL = {"component": "", "pool": "", "sigma": 0.0, "gamma": 0.0, "rho": 0.0}
+_NO_CELL = {
+    "component": "",
+    "pool": "",
+    "layers": 0,
+    "pool_layers": 0,
+    "sigma": 0.0,
+    "gamma": 0.0,
+    "kind": "",
+}
 
 
-def write_logits(
-    units: Sequence[Unit[Scored]], ids: Sequence[str], labels: np.ndarray, target: Path
+def write_scores(
+    units: Sequence[Unit[Scored]],
+    clean: NDArray,
+    ids: Sequence[str],
+    labels: NDArray,
+    parts: Sequence[Sequence[int]],
+    target: Path,
 ) -> None:
-    """All scores as one parquet file: a row per cell, repeat and video; clean is cell −1.
+    """All scores as one parquet file: a row per cell, repeat and video, one unit in memory at once.
 
-    One unit in memory at a time.
+    clean: scores of the clean model (N, classes), which is cell −1. ids, labels: of all N videos.
+    parts: numbers of the videos of each part. A clean cell of the grids has no rows.
     """
-    writer = None
-    for unit in units:
-        result = np.load(unit.result)
-        scores = result["scores"]
-        cell = asdict(unit.item.cell) if unit.item.cell else _NO_CELL
-        facts = {"cell": unit.item.number, "repeat": unit.item.repeat, **cell}
-        columns = {name: [value] * len(ids) for name, value in facts.items()}
-        columns |= {
-            "delta_sha256": [str(result["sha256"])] * len(ids),
-            "video": list(ids),
-            "label": labels.astype(np.int32),
-        }
-        flat = pa.array(scores.reshape(-1), type=pa.float16())
-        columns["logits"] = pa.FixedSizeListArray.from_arrays(flat, scores.shape[1])
-        table = pa.table(columns)
-        writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd")
-        writer.write_table(table)
-    assert writer is not None
-    writer.close()
+    everything = _score_table(-1, 0, None, "", ids, labels, clean)
+    with pq.ParquetWriter(target, everything.schema, compression="zstd") as writer:
+        writer.write_table(everything)
+        hashes: dict[tuple[int, int], str] = {}
+        for unit in sorted(units, key=_by_cell):
+            item, videos = unit.item, list(parts[unit.item.part])
+            with np.load(unit.result) as result:
+                # the first part alone knows the hash of ΔW
+                found = hashes.setdefault((item.number, item.repeat), str(result["sha256"]))
+                writer.write_table(
+                    _score_table(
+                        item.number,
+                        item.repeat,
+                        item.cell,
+                        found,
+                        [ids[video] for video in videos],
+                        labels[videos],
+                        result["scores"],
+                    )
+                )
 
 
-class Outcomes:
-    """Ranks of the true class in every cell, repeat and video, read from the finished units.
-
-    Parameters
-    ----------
-    units: finished units, the clean one among them.
-    labels: true class of each video.
-    resamples: bootstrap of the videos, for all intervals.
-    """
-
-    def __init__(self, units: Sequence[Unit[Scored]], labels: np.ndarray, resamples: Resamples):
-        self._resamples = resamples
-        self._ranks: dict[int, list[np.ndarray]] = {}
-        self._not_finite: dict[int, int] = {}
-        self._facts: dict[int, tuple[str, float]] = {}
-        for unit in units:
-            result, number = np.load(unit.result), unit.item.number
-            scores = result["scores"].astype(np.float32)
-            self._ranks.setdefault(number, []).append(rank(scores, labels))
-            broken = int((~np.isfinite(scores).all(axis=1)).sum())
-            self._not_finite[number] = self._not_finite.get(number, 0) + broken
-            if unit.item.repeat == 0:
-                self._facts[number] = str(result["sha256"]), float(result["kappa"])
-            self._classes = scores.shape[1]
-
-    def hits(self, cell: int, k: int) -> np.ndarray:
-        """100 where the true class is among the k best, else 0: (repeats, videos)."""
-        return 100.0 * (np.stack(self._ranks[cell]) < k)
-
-    def chance(self, k: int) -> float:
-        """Top-k of a guess, percent."""
-        return 100 * min(k, self._classes) / self._classes
-
-    def row(self, cell: int) -> dict[str, object]:
-        """Accuracy of one cell, and how it stands against the clean model.
-
-        Mean and standard deviation over repeats, interval over repeats and videos.
-        """
-        row: dict[str, object] = {"repeats": len(self._ranks[cell])}
-        for k in (1, 5):
-            hits = self.hits(cell, k)
-            low, high = hierarchical_interval(hits, self._resamples, bounds=(0, 100))
-            per_repeat = hits.mean(axis=1)
-            row |= {
-                f"top{k}_mean": per_repeat.mean(),
-                f"top{k}_sd": per_repeat.std(ddof=1) if len(per_repeat) > 1 else np.nan,
-                f"top{k}_low": low,
-                f"top{k}_high": high,
-                f"clean_top{k}": self.hits(CLEAN.number, k).mean(),
-                f"chance_top{k}": self.chance(k),
-            }
-        mean, clean = float(self.hits(cell, 1).mean()), float(self.hits(CLEAN.number, 1).mean())
-        sha256, kappa = self._facts[cell]
-        return row | {
-            "retention": retention(mean, clean, self.chance(1)),
-            "robustness": relative_robustness(mean, clean),
-            "kappa": kappa,
-            "nan_videos": self._not_finite[cell],
-            "n_videos": self._resamples.n_videos,
-            "n_clusters": self._resamples.n_clusters,
-            "delta_sha256": sha256,
-        }
-
-
-def table(
-    dataset: str,
-    model: str,
-    cells: Sequence[Cell],
-    places: Sequence[Place],
-    outcomes: Outcomes,
-) -> pd.DataFrame:
+def cells(dataset: str, model: str, outcomes: Outcomes) -> pd.DataFrame:
     """One row per place of a cell in a figure, in the order of the grids.
 
+    Accuracies in percent; their mean is that of all videos, estimated where a cell was stopped.
     `delta_sha256` is that of the first repeat.
     """
+    plan = outcomes.plan
+    # a cell may stand in several places
+    numbers = [_numbers(outcomes, number) for number in range(len(plan.cells))]
     rows = [
-        {
-            "dataset": dataset,
-            "model": model,
-            "grid": place.grid,
-            "panel": place.panel,
-            **asdict(cells[place.cell]),
-            **outcomes.row(place.cell),
-        }
-        for place in places
+        {"dataset": dataset, "model": model}
+        | _of_place(place, plan.cells[place.cell], outcomes.cells[place.cell].kappa)
+        | numbers[place.cell]
+        for place in plan.places
     ]
     return pd.DataFrame(rows)
 
 
+def videos(
+    outcomes: Outcomes, ids: Sequence[str], groups: Sequence[Hashable] | NDArray
+) -> pd.DataFrame:
+    """One row per video: `clean` and, of each grid and repeat, the mean top-1 over its cells.
+
+    In percent. Noise on weights alone. Empty where a cell of the grid was not scored on the video.
+    """
+    columns: dict[str, object] = {"video": list(ids), "group": list(groups)}
+    columns["clean"] = 100 * outcomes.clean_hits[1]
+    grids: dict[str, dict[int, None]] = {}
+    for place in outcomes.plan.places:
+        if outcomes.plan.cells[place.cell].kind == "weights":
+            grids.setdefault(place.grid, {})[place.cell] = None
+    for grid, numbers in grids.items():
+        mean = np.mean([_of_all(outcomes, number) for number in numbers], axis=0)
+        columns |= {f"{grid}.{repeat}": 100 * row for repeat, row in enumerate(mean)}
+    return pd.DataFrame(columns)
+
+
 def metrics(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """What `dvc metrics` compares, for each grid and panel.
+    """What `dvc metrics` compares, for each grid and panel; the worst case has rows of its own.
 
     Retention averaged over its cells (None where the clean model is at chance), and the lowest
     top-1 (percent).
     """
+    panels = table.groupby(["grid", "panel", "kind"], sort=False)
     return {
-        f"{grid}/{panel}": {
+        f"{grid}/{panel}" + ("/gradient" if kind == "gradient" else ""): {
             "retention": _number(part["retention"].mean()),
             "lowest_top1": _number(part["top1_mean"].min()),
         }
-        for (grid, panel), part in table.groupby(["grid", "panel"], sort=False)  # type: ignore[misc]
+        for (grid, panel, kind), part in panels  # type: ignore[misc]
     }
+
+
+def _by_cell(unit: Unit[Scored]) -> tuple[int, int, int]:
+    return unit.item.number, unit.item.repeat, unit.item.part
+
+
+def _score_table(
+    number: int,
+    repeat: int,
+    cell: Cell | None,
+    sha256: str,
+    ids: Sequence[str],
+    labels: NDArray,
+    scores: NDArray,
+) -> pa.Table:
+    facts = asdict(cell) if cell else _NO_CELL
+    same: Mapping[str, object] = {
+        "cell": number,
+        "repeat": repeat,
+        **facts,
+        "delta_sha256": sha256,
+    }
+    columns: dict[str, object] = {name: [value] * len(ids) for name, value in same.items()}
+    flat = pa.array(scores.astype(np.float32).reshape(-1))
+    lists = pa.FixedSizeListArray.from_arrays(flat, scores.shape[1])
+    return pa.table(
+        columns | {"video": list(ids), "label": labels.astype(np.int32), "scores": lists}
+    )
+
+
+def _of_place(place: Place, cell: Cell, kappa: float) -> dict[str, object]:
+    return {
+        "grid": place.grid,
+        "panel": place.panel,
+        "kind": cell.kind,
+        "component": cell.component,
+        "pool": cell.pool,
+        "x": place.axes[0],
+        "y": place.axes[1],
+        "sigma": cell.sigma,
+        "gamma": cell.gamma,
+        "rho": place.rho,
+        "layers": cell.layers,
+        "pool_layers": cell.pool_layers,
+        "kappa": kappa,
+    }
+
+
+def _numbers(outcomes: Outcomes, number: int) -> dict[str, object]:
+    """Accuracy of one cell, and how it stands against the clean model.
+
+    Mean and standard deviation over repeats, interval over repeats and videos.
+    """
+    found = outcomes.cells[number]
+    row: dict[str, object] = {"repeats": found.repeats}
+    for k in KS:
+        row |= _accuracy(outcomes, number, k)
+    sample = outcomes.sample(number, 1)
+    retained = (1.0, 1.0, 1.0)
+    if not outcomes.plan.cells[number].clean:
+        retained = sample.retention(outcomes.chance(1))
+    return row | {
+        **dict(zip(("retention", "retention_low", "retention_high"), retained, strict=True)),
+        "robustness": relative_robustness(sample.mean, float(sample.clean.mean())),
+        "tied_videos": found.tied,
+        "nan_videos": found.not_finite,
+        "n_videos": len(found.videos),
+        "n_clusters": sample.part.n_clusters,
+        "delta_sha256": found.sha256,
+    }
+
+
+def _accuracy(outcomes: Outcomes, number: int, k: int) -> dict[str, float]:
+    sample = outcomes.sample(number, k)
+    low, high = sample.interval()
+    per_repeat = 100 * sample.hits.mean(axis=1)
+    return {
+        f"top{k}_mean": 100 * sample.mean,
+        f"top{k}_sd": float(per_repeat.std(ddof=1)) if len(per_repeat) > 1 else math.nan,
+        f"top{k}_low": 100 * low,
+        f"top{k}_high": 100 * high,
+        f"clean_top{k}": 100 * float(sample.clean.mean()),
+        f"chance_top{k}": 100 * outcomes.chance(k),
+    }
+
+
+def _of_all(outcomes: Outcomes, number: int) -> NDArray[np.float64]:
+    """Top-1 hits of a cell for all videos (repeats, N), NaN where it was not scored."""
+    found = outcomes.cells[number]
+    hits = np.full((found.repeats, outcomes.n_videos), np.nan)
+    hits[:, found.videos] = found.hits[1]
+    return hits
 
 
 def _number(value: object) -> float | None:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from signal_perception.fourier import definitions
-from signal_perception.vocabulary import CLIP, INPUTS
+from signal_perception.vocabulary import CLIP, INPUT, INPUTS
 
 ROLES = {
     "spatial_attn": "MSA",
@@ -26,8 +26,6 @@ TITLES = {
     "b": "(b) MSA and Conv blocks",
     "c": "(c) MLP and Conv blocks",
 }
-# The name that the tables give to the model's input, which stands beside the taps.
-INPUT = "input"
 STATIC = "static"
 # What the tables call the paired difference between the clip and its static control.
 DIFFERENCE = f"{CLIP}-{STATIC}"

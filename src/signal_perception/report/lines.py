@@ -68,6 +68,16 @@ def marker_size(taps: pd.DataFrame) -> float:
 def panels(
     models: Sequence[str], *, dpi: int, height: float = 2.9, sharey: bool = False
 ) -> tuple[Figure, dict[str, Axes]]:
+    """`model_panels` whose horizontal axes are the depth."""
+    figure, axes = model_panels(models, dpi=dpi, height=height, sharey=sharey)
+    for axis in axes.values():
+        axis.set(xlabel=X_LABEL, xlim=(-0.03, 1.03))
+    return figure, axes
+
+
+def model_panels(
+    models: Sequence[str], *, dpi: int, height: float = 2.9, sharey: bool = False
+) -> tuple[Figure, dict[str, Axes]]:
     """A figure with one panel per model, four in a row, each under its model's name.
 
     sharey: one axis for all, labelled in the first column.
@@ -81,7 +91,7 @@ def panels(
         axis.remove()
     axes = dict(zip(models, grid.flat))
     for model, axis in axes.items():
-        axis.set(title=style.name(model), xlabel=X_LABEL, xlim=(-0.03, 1.03))
+        axis.set_title(style.name(model))
     return figure, axes
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from signal_perception.pipeline.params import plain
-from signal_perception.report import style
+from signal_perception.report import noise_cells, style
 from signal_perception.report.sections import section
 from signal_perception.report.settings import Settings
 from signal_perception.report.tables import Results
@@ -28,7 +28,7 @@ def page(results: Sequence[Results], settings: Settings) -> Page:
 
     results: one entry per data set.
     """
-    sections = [section(each, settings.report) for each in results]
+    sections = [section(each, settings) for each in results]
     template = _environment().get_template("page.html.j2")
     html = template.render(sections=sections, settings=_what_was_run(settings), name=style.name)
     pictures = [picture for each in sections for picture in each.pictures]
@@ -61,10 +61,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = _number
+    filters = {"number": _number, "chance": _chance}
+    names = {"plain": noise_cells.plain, "grid": noise_cells.grid_title}
+    environment.filters.update(filters | names)
     return environment
 
 
 def _number(value: float, digits: int = 2) -> str:
     """A number for a table: a proper minus sign, a dash where there is none."""
-    return "–" if value != value else f"{value:.{digits}f}".replace("-", "−")
+    # a rounded −0.0 plus 0 is 0
+    return "–" if value != value else f"{round(value, digits) + 0:.{digits}f}".replace("-", "−")
+
+
+def _chance(p: float) -> str:
+    """A p for a table; small ones without digits that the bootstrap does not have."""
+    return "< 0.001" if p < 0.001 else _number(p, 3)

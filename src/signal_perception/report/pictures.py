@@ -10,6 +10,8 @@ from signal_perception.report import style
 
 # Pixels of the page for an inch of a figure, so that text has one size in all figures.
 _PIXELS = 85
+# From this width on a figure is scrolled and not shrunk: its text would be too small to read.
+_WIDE = 1500
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,10 @@ class Picture:
     width: int
     title: str
     caption: tuple[str, ...]
+
+    @property
+    def wide(self) -> bool:
+        return self.width >= _WIDE
 
     @property
     def source(self) -> str:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, fields
 import pandas as pd
 
 from signal_perception.pipeline.errors import UserError
-from signal_perception.report import poster, style
-from signal_perception.report.noise_figures import panel_title
+from signal_perception.report import noise_cells, poster, style
 from signal_perception.report.tables import Results
 from signal_perception.vocabulary import REFUSED, UNLISTED
 
@@ -18,9 +17,9 @@ _COLUMNS = ["id", "label", "split", "promised", "decoded", "codec", "decoder", "
 class AccuracyRow:
     """A row of Table 1.
 
-    correct: videos right at top-1 and top-5 of those scored. dropped: test videos that were not
-    scored. controls: control → top-1. poster, quoted: empty where the poster has no such model or
-    data set. weights: SHA-256.
+    correct: videos right at top-1 and top-5 of those scored, fractions where ties are. dropped:
+    test videos that were not scored. controls: control → top-1. poster, quoted: empty where the
+    poster has no such model or data set. weights: SHA-256.
     """
 
     model: str
@@ -57,8 +56,8 @@ class SamplingRow:
 class NoiseRow:
     """A panel of a noise grid in a row.
 
-    kappa, top1, top5: between what numbers its cells lie. weakest: the cell of lowest top-1, whose
-    retention is `retention`. nan_videos: videos whose scores were not finite.
+    layers: disturbed, of how many. kappa, top1, top5: between what numbers its cells lie. weakest:
+    the cell of lowest top-1, whose retention, with its interval, is `retention`.
     """
 
     panel: str
@@ -68,7 +67,6 @@ class NoiseRow:
     top5: str
     weakest: str
     retention: str
-    nan_videos: int
 
 
 @dataclass(frozen=True)
@@ -108,9 +106,17 @@ def sampling_rows(results: Results) -> list[SamplingRow]:
 
 
 def noise_rows(table: pd.DataFrame) -> list[NoiseRow]:
-    """One row per panel of one grid of one model."""
-    panels = table["panel"].drop_duplicates()
-    return [_noise_row(panel, table.loc[table["panel"] == panel]) for panel in panels]
+    """One row per panel and kind of noise of one grid of one model."""
+    names = noise_cells.titles(table["panel"])
+    parts = (
+        (panel, kind, table.loc[(table["panel"] == panel) & (table["kind"] == kind)])
+        for kind in noise_cells.kinds(table)
+        for panel in names
+    )
+    return [
+        _noise_row(f"{'worst case, ' * (kind == noise_cells.WORST_CASE)}{names[panel]}", cells)
+        for panel, kind, cells in parts
+    ]
 
 
 def decoding(table: pd.DataFrame) -> Decoding:
@@ -140,7 +146,8 @@ def _accuracy_row(dataset: str, model: str, metrics: dict) -> AccuracyRow:
         pretrained=metrics["pretrained"] or "none",
         top1=_with_interval(metrics, 1),
         top5=_with_interval(metrics, 5),
-        correct=f"{metrics['correct1']} / {metrics['correct5']} of {metrics['total']}",
+        correct=f"{_count(metrics['correct1'])} / {_count(metrics['correct5'])} of "
+        f"{metrics['total']}",
         dropped=metrics["dropped"],
         controls={name: f"{control['top1']:.2f}" for name, control in controls},
         poster=f"{printed.top1:.2f} / {printed.top5:.2f}" if printed else "",
@@ -160,21 +167,27 @@ def _refuse_a_wrong_quotient(dataset: str, model: str, metrics: dict) -> None:
             )
 
 
-def _noise_row(panel: str, cells: pd.DataFrame) -> NoiseRow:
+def _noise_row(title: str, cells: pd.DataFrame) -> NoiseRow:
     weakest = cells.loc[cells["top1_mean"].idxmin()]
-    place = (
-        (symbol, weakest[key]) for symbol, key in (("σ", "sigma"), ("γ", "gamma"), ("ρ", "rho"))
+    place = (f"{symbol} = {weakest[key]:g}" for key, symbol in noise_cells.SYMBOLS.items())
+    retained, low, high = (
+        float(weakest[name]) for name in ("retention", "retention_low", "retention_high")
     )
     return NoiseRow(
-        panel=panel_title(panel).replace("$", "").replace("_", ""),
-        layers=", ".join(dict.fromkeys(cells["pool"])),
-        kappa=f"{min(cells['kappa']):.2g}–{max(cells['kappa']):.2g}",
+        panel=noise_cells.plain(title),
+        layers=noise_cells.layers(cells),
+        kappa=_kappas(cells),
         top1=_span(cells.loc[:, "top1_mean"]),
         top5=_span(cells.loc[:, "top5_mean"]),
-        weakest=", ".join(f"{symbol} = {value:g}" for symbol, value in place),
-        retention=f"{weakest['retention']:.2f}",
-        nan_videos=sum(cells["nan_videos"]),
+        weakest=", ".join(place),
+        retention=f"{retained:.2f} ({low:.2f}–{high:.2f})".replace("-", "−"),
     )
+
+
+def _kappas(cells: pd.DataFrame) -> str:
+    """From the least to the most; of activations at absolute σ none is known."""
+    low, high = min(cells["kappa"]), max(cells["kappa"])
+    return "–" if low != low else f"{low:.2g}–{high:.2g}"
 
 
 def _not_simply_right(table: pd.DataFrame) -> tuple[Mapping[str, object], ...]:
@@ -188,6 +201,11 @@ def _not_simply_right(table: pd.DataFrame) -> tuple[Mapping[str, object], ...]:
 
 def _with_interval(metrics: dict, k: int) -> str:
     return f"{metrics[f'top{k}']:.2f} ({metrics[f'low{k}']:.1f}–{metrics[f'high{k}']:.1f})"
+
+
+def _count(videos: float) -> str:
+    """A number of videos, which ties make a fraction: "97" or "97.33"."""
+    return f"{videos:.2f}".rstrip("0").removesuffix(".")
 
 
 def _span(values: pd.Series) -> str:

@@ -3,24 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from signal_perception.report import captions, poster, rows, style
-from signal_perception.report.noise_figures import noise_figure
+from signal_perception.report.losses import Bootstrap
+from signal_perception.report.noise_section import Noise, noise
 from signal_perception.report.pictures import Picture, picture
-from signal_perception.report.settings import Report
+from signal_perception.report.settings import Settings
 from signal_perception.report.spectral_section import Spectra, spectra
 from signal_perception.report.tables import Results
 from signal_perception.report.training_figure import curves_figure
-
-_GRIDS = {"figure2": "Figure 2", "figure3": "Figure 3", "figure4": "Figure 4"}
 
 
 @dataclass(frozen=True)
 class Accuracy:
     """Table 1, what its test clips consist of, and notes.
 
-    missing: names of the models that were not run, as below.
+    tied, not_finite: name of a model → videos of it, where there are any. missing: names of the
+    models that were not run.
     """
 
     sampling: Sequence[rows.SamplingRow]
@@ -29,22 +27,8 @@ class Accuracy:
     videos: str
     controls: Sequence[str]
     has_poster: bool
-    missing: Sequence[str]
-
-
-@dataclass(frozen=True)
-class NoiseGrid:
-    """One noise figure of one model, and its panels as rows."""
-
-    picture: Picture
-    rows: Sequence[rows.NoiseRow]
-
-
-@dataclass(frozen=True)
-class Noise:
-    """The noise figures of all models in turn."""
-
-    grids: Sequence[NoiseGrid]
+    tied: Mapping[str, int]
+    not_finite: Mapping[str, int]
     missing: Sequence[str]
 
 
@@ -66,19 +50,21 @@ class Section:
         return [
             *([self.curves] if self.curves else []),
             *self.spectra.pictures.values(),
-            *(grid.picture for grid in self.noise.grids),
+            *self.noise.drawn,
         ]
 
 
-def section(results: Results, report: Report) -> Section:
+def section(results: Results, settings: Settings) -> Section:
     """Draw the figures of one data set, and write its rows."""
+    bootstrap = Bootstrap(settings.seed, settings.noise["bootstrap"])
+    scale, dpi = settings.noise["scale"], settings.report.dpi
     return Section(
         dataset=results.dataset,
         name=style.dataset_name(results.dataset),
         accuracy=_accuracy(results),
-        curves=_curves(results, report),
-        spectra=spectra(results, report),
-        noise=_noise(results, report),
+        curves=_curves(results, dpi),
+        spectra=spectra(results, settings.report),
+        noise=noise(results, scale=scale, bootstrap=bootstrap, dpi=dpi),
         decoding=None if results.decode is None else rows.decoding(results.decode),
     )
 
@@ -93,39 +79,28 @@ def _accuracy(results: Results) -> Accuracy:
             _once(f"{m['total']} videos in {m['n_clusters']} clusters" for m in metrics)
         ),
         controls=_once(control for m in metrics for control in m["controls"]),
+        tied=_videos(results, "tied"),
+        not_finite=_videos(results, "not_finite"),
         has_poster=results.dataset in poster.TABLE1,
         missing=_missing(results.models, results.accuracy),
     )
 
 
-def _curves(results: Results, report: Report) -> Picture | None:
+def _curves(results: Results, dpi: int) -> Picture | None:
     if not results.curves:
         return None
     return picture(
         f"{results.dataset}-curves.png",
-        curves_figure(results.curves, dpi=report.dpi),
+        curves_figure(results.curves, dpi=dpi),
         "Fine-tuning",
         captions.curves(results.curves),
     )
 
 
-def _noise(results: Results, report: Report) -> Noise:
-    grids = [
-        _noise_grid(results.dataset, model, grid, table.loc[table["grid"] == grid], report.dpi)
-        for model, table in results.noise.items()
-        for grid in _once(table["grid"])
-    ]
-    return Noise(grids, _missing(results.models, results.noise))
-
-
-def _noise_grid(dataset: str, model: str, grid: str, cells: pd.DataFrame, dpi: int) -> NoiseGrid:
-    drawn = picture(
-        f"{dataset}-{model}-{grid}.png",
-        noise_figure(cells, model, grid, dpi=dpi),
-        f"{_GRIDS[grid]}. {style.name(model)}",
-        captions.noise(cells, dataset, model, grid),
-    )
-    return NoiseGrid(drawn, rows.noise_rows(cells))
+def _videos(results: Results, what: str) -> dict[str, int]:
+    """Name of a model → how many of its videos a metric counts, where it counts any."""
+    counts = {style.name(model): metrics[what] for model, metrics in results.accuracy.items()}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _missing(models: Sequence[str], found: Mapping[str, object]) -> list[str]:

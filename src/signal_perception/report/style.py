@@ -12,6 +12,8 @@ from matplotlib import style
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
+from PIL.Image import Dither, Quantize
 
 Place = Literal["outside lower center", "outside upper center"]
 
@@ -96,6 +98,15 @@ def figure(size: tuple[float, float], dpi: int) -> Figure:
     return made
 
 
+@contextmanager
+def at_rest(figure: Figure) -> Iterator[None]:
+    """Leave the layout for later: seaborn draws the whole figure for every map in it."""
+    engine = figure.get_layout_engine()
+    figure.set_layout_engine("none")
+    yield
+    figure.set_layout_engine(engine)
+
+
 def legend(figure: Figure, handles: Sequence[Artist], place: Place) -> None:
     """One legend for all panels, outside them, in one row or in as many columns as have room."""
     # inches of an entry: its line and its letters
@@ -106,8 +117,17 @@ def legend(figure: Figure, handles: Sequence[Artist], place: Place) -> None:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG, without date or version inside."""
-    buffer = io.BytesIO()
+    """The figure as PNG, without date or version inside.
+
+    With 256 colours of its own, which takes a quarter of the bytes; a colour moves by less than a
+    twelfth of its range.
+    """
+    drawn, small = io.BytesIO(), io.BytesIO()
     with look():
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+        figure.savefig(drawn, format="png", metadata={"Software": None})
+    # keeps rare colours, which other methods lose; k-means then keeps those of large areas
+    best, still = Quantize.MAXCOVERAGE, Dither.NONE
+    with Image.open(drawn) as picture:
+        few = picture.convert("RGB").quantize(256, method=best, kmeans=1, dither=still)
+    few.save(small, format="png", optimize=True)
+    return small.getvalue()

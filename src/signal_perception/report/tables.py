@@ -20,7 +20,8 @@ class Results:
     models: those of the study, in its order. decode: verdict of each video. accuracy: metrics of
     the stage evaluate. spectra, depth: tables of the stage spectra, a row per bin and per tap, with
     the weights fine-tuned on this data set. others: model → other weights → table per tap.
-    noise, curves: tables of the stages noise and finetune.
+    curves: of the stage finetune. noise, contrasts, robustness, noise_spectra: of the stage noise,
+    a row per place of a cell, per pair of panels, per video, and per tap.
     """
 
     dataset: str
@@ -32,6 +33,9 @@ class Results:
     noise: Mapping[str, pd.DataFrame]
     curves: Mapping[str, pd.DataFrame]
     others: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
+    contrasts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    robustness: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    noise_spectra: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
@@ -81,7 +85,10 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         },
         spectra=tables("spectra", "tables/spectra", own),
         depth=tables("spectra", "tables/depth", own),
-        noise=tables("noise", "tables"),
+        noise=tables("noise", "tables/noise"),
+        contrasts=tables("noise", "tables/contrasts"),
+        robustness=tables("noise", "tables/robustness"),
+        noise_spectra=tables("noise", "tables/noise_spectra"),
         curves=tables("finetune", "curves"),
         others=_by_model(models, others),
     )

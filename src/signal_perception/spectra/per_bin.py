@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from signal_perception.extract.store import INPUT, TapFacts
+from signal_perception.extract.store import TapFacts
 from signal_perception.fourier import definitions
 from signal_perception.spectra import discriminability, estimates
 from signal_perception.spectra.estimates import STATIC, Block
 from signal_perception.spectra.per_video import average, deltas, epsilon
 from signal_perception.spectra.run import Measured, Measurements
 from signal_perception.statistics.intervals import Resamples
-from signal_perception.vocabulary import CLIP
+from signal_perception.vocabulary import CLIP, INPUT
 
 COLUMNS = (
     *("dataset", "model", "weights", "weights_sha256", "transform", "control"),

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_perception.extract.store import INPUT, ActivationStore, Part, TapFacts
+from signal_perception.extract.store import ActivationStore, Part, TapFacts
 from signal_perception.fourier import definitions
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.units import Unit
+from signal_perception.vocabulary import INPUT
 
 
 @dataclass(frozen=True)

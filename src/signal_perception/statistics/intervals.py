@@ -52,6 +52,10 @@ class Resamples:
     def n_clusters(self) -> int:
         return self.counts.shape[1]
 
+    def of(self, videos: NDArray[np.int64]) -> "Resamples":
+        """Resamples of some of the videos, from the clusters that these have."""
+        return resamples(self.cluster[videos], self.seed, len(self.counts))
+
 
 def resamples(groups: Sequence[Hashable] | NDArray, seed: int, draws: int = 2000) -> Resamples:
     """Resamples of videos whose clusters are named by `groups`, one name per video.
@@ -79,7 +83,7 @@ def interval(values: NDArray, resamples: Resamples, level: float = 0.95) -> tupl
     """
     parts = []
     for clusters in parts_of(values, resamples):
-        below, above = _margins(clusters, resamples.counts, level)
+        below, above = _margins(clusters, _studentised(clusters, resamples), level)
         parts.append((clusters.mean - below, clusters.mean + above))
     return _joined(parts, values)
 
@@ -87,7 +91,7 @@ def interval(values: NDArray, resamples: Resamples, level: float = 0.95) -> tupl
 def share_interval(
     hits: NDArray, resamples: Resamples, level: float = 0.95
 ) -> tuple[NDArray, NDArray]:
-    """Interval of a share: hits (n …) of 0 and 1 → low (…), high (…) between 0 and 1.
+    """Interval of a share: hits (n …) from 0 to 1 → low (…), high (…) between 0 and 1.
 
     Wilson's interval, with Student's quantile, for as many independent videos as would have the
     variance of these clusters. Where all are right, or all wrong, these are the effective number of
@@ -97,7 +101,7 @@ def share_interval(
     _require_within(hits, (0, 1))
     parts = []
     for clusters in parts_of(hits, resamples):
-        parts.append(_wilson(clusters.mean, clusters.variance, clusters, level))
+        parts.append(wilson(clusters.mean, clusters.variance, clusters, level))
     return _joined(parts, hits)
 
 
@@ -116,20 +120,63 @@ def hierarchical_interval(
     bounds: smallest and largest possible value, e.g. (0, 100) for hits in percent. The interval
     then stays within them, and the plain one is that of `share_interval`.
     """
-    each = summed(np.ascontiguousarray(values.T), resamples.cluster, resamples.n_clusters)
-    mean = summed(values.mean(axis=0)[:, None], resamples.cluster, resamples.n_clusters)
-    added = _added(each, mean, level)
+    found = hierarchy(values, resamples)
+    mean = found.mean
     if bounds is None:
-        wider = student_margin(added, mean.freedom, level)
-        below, above = _margins(mean, resamples.counts, level)
-        low, high = mean.mean - np.hypot(below, wider), mean.mean + np.hypot(above, wider)
+        below, above = found.margins(level)
+        low, high = mean.mean - below, mean.mean + above
     else:
         _require_within(values, bounds)
         least, width = bounds[0], bounds[1] - bounds[0]
-        share, variance = (mean.mean - least) / width, (mean.variance + added) / width**2
-        low, high = _wilson(share, variance, mean, level, repeats=len(values))
+        share = (mean.mean - least) / width
+        variance = (mean.variance + found.added(level)) / width**2
+        low, high = wilson(share, variance, mean, level, 1 / len(values))
         low, high = least + width * low, least + width * high
     return float(low[0]), float(high[0])
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """Values of repeats and videos, and how far their mean may be off.
+
+    each: clusters of every repeat (a column each). mean: of the mean over repeats (one column).
+    drawn: t of its resamples, sorted (draws, 1); no draws with few clusters.
+    """
+
+    each: Clusters
+    mean: Clusters
+    drawn: NDArray[np.float64]
+
+    def margins(self, level: float) -> tuple[NDArray, NDArray]:
+        """How far the interval reaches below and above the mean: (1,) each."""
+        below, above = _margins(self.mean, self.drawn, level)
+        wider = student_margin(self.added(level), self.mean.freedom, level)
+        return np.hypot(below, wider), np.hypot(above, wider)
+
+    def added(self, level: float) -> NDArray:
+        """Variance that repeats add to that of the clusters (1,).
+
+        In units of the clusters' degrees of freedom: few repeats have few of their own, so a wider
+        Student's interval. The variance between clusters and that between repeats both hold what is
+        neither's alone (a video that one repeat gets wrong), which is counted once, with the
+        repeats. Source: Cameron, Gelbach & Miller 2011 (two-way clusters); squared half-widths are
+        summed.
+        """
+        each, mean, repeats = self.each, self.mean, len(self.each.scale)
+        if repeats == 1:
+            return np.zeros(1)
+        between = each.mean.var(ddof=1) / repeats
+        rest = (each.residuals - mean.residuals) / each.sizes[:, None]
+        both = (each.weights @ rest**2).sum() / (repeats * (repeats - 1))
+        wider = student_margin(between, repeats - 1, level) / student_margin(1, mean.freedom, level)
+        return np.maximum(wider**2 - np.minimum(both, mean.variance), 0)
+
+
+def hierarchy(values: NDArray, resamples: Resamples) -> Hierarchy:
+    """Of values (repeats, n)."""
+    each = summed(np.ascontiguousarray(values.T), resamples.cluster, resamples.n_clusters)
+    mean = summed(values.mean(axis=0)[:, None], resamples.cluster, resamples.n_clusters)
+    return Hierarchy(each, mean, _studentised(mean, resamples))
 
 
 def parts_of(values: NDArray, resamples: Resamples) -> Iterator[Clusters]:
@@ -147,48 +194,12 @@ def student_margin(variance: NDArray | float, freedom: float, level: float) -> N
     return stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance)
 
 
-def _margins(clusters: Clusters, counts: NDArray, level: float) -> tuple[NDArray, NDArray]:
-    """How far the interval reaches below and above the mean: (m,) each."""
-    error = clusters.error
-    student = student_margin(clusters.variance, clusters.freedom, level)
-    student = np.where(error == 0, 0, student)
-    rank = int((len(counts) + 1) * (1 - level) / 2)
-    if len(clusters.sizes) < FEW_CLUSTERS or rank == 0:
-        return student, student
-    drawn = np.sort(clusters.studentised(counts), axis=0)
-    margins = []
-    # a large t comes of a mean that is too high: it says how far below the truth may be
-    for quantile in (drawn[-rank], -drawn[rank - 1]):
-        finite = np.isfinite(quantile)
-        margin = np.where(finite, quantile, 0) * error
-        margins.append(np.maximum(margin, student))
-    return margins[0], margins[1]
-
-
-def _added(each: Clusters, mean: Clusters, level: float) -> NDArray:
-    """Variance that repeats add to that of the clusters (1,), from every repeat and their mean.
-
-    In units of the clusters' degrees of freedom: few repeats have few of their own, so a wider
-    Student's interval. The variance between clusters and that between repeats both hold what is
-    neither's alone (a video that one repeat gets wrong), which is counted once, with the repeats.
-    Source: Cameron, Gelbach & Miller 2011 (two-way clusters); squared half-widths are summed.
-    """
-    repeats = len(each.scale)
-    if repeats == 1:
-        return np.zeros(1)
-    between = each.mean.var(ddof=1) / repeats
-    rest = (each.residuals - mean.residuals) / each.sizes[:, None]
-    both = (each.weights @ rest**2).sum() / (repeats * (repeats - 1))
-    wider = student_margin(between, repeats - 1, level) / student_margin(1, mean.freedom, level)
-    return np.maximum(wider**2 - np.minimum(both, mean.variance), 0)
-
-
-def _wilson(
-    share: NDArray, variance: NDArray, clusters: Clusters, level: float, repeats: int = 1
+def wilson(
+    share: NDArray, variance: NDArray, clusters: Clusters, level: float, least: float = 1
 ) -> tuple[NDArray, NDArray]:
     """Wilson's interval of shares from 0 to 1 for the number of videos that explains the variance.
 
-    The design effect is the variance over that of independent videos; less than 1 / repeats is not
+    The design effect is the variance over that of independent videos; less than `least` is not
     believed. The fewer videos have the rarer outcome, the less they tell of it, and the nearer it
     is taken to that of clusters that are right or wrong as one.
     """
@@ -196,12 +207,36 @@ def _wilson(
     design = videos * variance / np.where(spread > 0, spread, 1)
     rarer = videos * np.minimum(share, 1 - share)
     prior = _PRIOR * videos / clusters.effective
-    design = (rarer * np.maximum(design, 1 / repeats) + prior) / (rarer + _PRIOR)
+    design = (rarer * np.maximum(design, least) + prior) / (rarer + _PRIOR)
     square = student_margin(design / videos, clusters.freedom, level) ** 2
     middle = share + square / 2
     half = np.sqrt(square * (spread + square / 4))
     low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
     return np.maximum(low, 0), np.minimum(high, 1)
+
+
+def _studentised(clusters: Clusters, resamples: Resamples) -> NDArray[np.float64]:
+    """t of every resample, sorted: (draws, m), or (0, m) with fewer than FEW_CLUSTERS clusters."""
+    if len(clusters.sizes) < FEW_CLUSTERS:
+        return np.empty((0, len(clusters.scale)))
+    return np.sort(clusters.studentised(resamples.counts), axis=0)
+
+
+def _margins(clusters: Clusters, drawn: NDArray, level: float) -> tuple[NDArray, NDArray]:
+    """How far the interval reaches below and above the mean: (m,) each."""
+    error = clusters.error
+    student = student_margin(clusters.variance, clusters.freedom, level)
+    student = np.where(error == 0, 0, student)
+    rank = int((len(drawn) + 1) * (1 - level) / 2)
+    if rank == 0:
+        return student, student
+    margins = []
+    # a large t comes of a mean that is too high: it says how far below the truth may be
+    for quantile in (drawn[-rank], -drawn[rank - 1]):
+        finite = np.isfinite(quantile)
+        margin = np.where(finite, quantile, 0) * error
+        margins.append(np.maximum(margin, student))
+    return margins[0], margins[1]
 
 
 def _joined(parts: list[tuple[NDArray, NDArray]], values: NDArray) -> tuple[NDArray, NDArray]:

@@ -16,7 +16,8 @@ first used, never before, so that a stage depends on the code of its own model a
 import importlib
 import inspect
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType, UnionType
@@ -121,8 +122,25 @@ def components(name: str, model: nn.Module) -> dict[str, list[Weights]]:
     Beside the components that the slices name: an attention's own name ("spatial_attn") for its
     q, k and v together, and "q", "k", "v", "proj" for those of all attentions.
     """
+    return _by_component(weights(name, model))
+
+
+def components_of(model: nn.Module) -> dict[str, list[Weights]]:
+    """`components` of a model without its name: from the file that defines its class."""
+    for kind in type(model).__mro__:
+        if kind.__module__.startswith(f"{models.__name__}."):
+            slices = getattr(sys.modules[kind.__module__], "weights", None)
+            if slices is not None:
+                return _by_component(slices(model))
+    raise UserError(
+        f"{type(model).__name__} is no model of this project, so nobody knows its components; give "
+        f"one of {', '.join(names())} as `build` makes it, without anything around it."
+    )
+
+
+def _by_component(slices: Sequence[Weights]) -> dict[str, list[Weights]]:
     found: dict[str, list[Weights]] = {}
-    for piece in weights(name, model):
+    for piece in slices:
         attention, _, part = piece.component.rpartition(".")
         unions = []
         if attention and part in ("q", "k", "v"):

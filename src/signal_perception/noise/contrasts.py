@@ -1,0 +1,160 @@
+"""Which panel of a grid loses more accuracy: paired contrasts of all panels, and what they say.
+
+Two panels are compared over their matched cells, those of the same σ, γ and ρ: hits of the first
+less hits of the second, in the same repeat on the same video, which takes out what both have in
+common.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from signal_perception.noise.definitions import THIRDS
+from signal_perception.noise.grid import Plan
+from signal_perception.noise.outcomes import KS, Outcomes
+from signal_perception.statistics.comparison import hierarchical_p_value, holm
+from signal_perception.statistics.intervals import hierarchical_interval
+
+COLUMNS = (
+    *("dataset", "model", "grid", "kind", "k", "first", "second", "cells"),
+    *("difference", "low", "high", "p", "p_holm", "kappa_first", "kappa_second"),
+    *("weaker", "finding"),
+)
+_LEVEL = 0.95
+# how a sentence begins, where it is not about noise on weights
+_UNDER = {"weights": "", "activations": "On activations, ", "gradient": "In the worst case, "}
+
+
+def table(dataset: str, model: str, outcomes: Outcomes) -> pd.DataFrame:
+    """A row per grid, kind of noise, k and pair of panels.
+
+    difference: first − second in points, the mean over matched cells, repeats and the videos that
+    all these cells have; below 0 the first loses more. p_holm: over all rows of the same k. weaker:
+    the panel that loses more, empty where that is not significant.
+    """
+    rows = [
+        {"grid": grid, "kind": kind, "k": k, "first": first, "second": second}
+        | _contrast(outcomes, matched, k)
+        for (grid, kind), panels in _panels(outcomes.plan).items()
+        for first, second in _pairs(list(panels))
+        if (matched := _matched(panels[first], panels[second]))
+        for k in KS
+    ]
+    if not rows:
+        return pd.DataFrame(columns=list(COLUMNS))
+    found = pd.DataFrame(rows)
+    for k in KS:
+        same = found["k"] == k
+        found.loc[same, "p_holm"] = holm(found.loc[same, "p"].to_numpy(np.float64))
+    found["weaker"] = [_weaker(row) for row in found.to_dict("records")]
+    found["finding"] = [_finding(row) for row in found.to_dict("records")]
+    return found.assign(dataset=dataset, model=model).reindex(columns=list(COLUMNS))
+
+
+# σ, γ and ρ as asked → number of the cell
+_Panel = dict[tuple[float, float, float], int]
+
+
+def _panels(plan: Plan) -> dict[tuple[str, str], dict[str, _Panel]]:
+    """Grid and kind of noise → panel → its cells that are not clean."""
+    panels: dict[tuple[str, str], dict[str, _Panel]] = {}
+    for place in plan.places:
+        cell = plan.cells[place.cell]
+        if not cell.clean:
+            panel = panels.setdefault((place.grid, cell.kind), {}).setdefault(place.panel, {})
+            panel[cell.sigma, cell.gamma, place.rho] = place.cell
+    return panels
+
+
+def _matched(first: _Panel, second: _Panel) -> list[tuple[int, int]]:
+    """Cells of the same setting; two ρ that choose as many layers in both count once."""
+    return list(dict.fromkeys((first[at], second[at]) for at in first if at in second))
+
+
+def _pairs(panels: Sequence[str]) -> list[tuple[str, str]]:
+    """All pairs: V−Q, V−K, Q−K; front−middle, middle−rear, front−rear; others as they come."""
+    order = list(panels)
+    if set(panels) == set(THIRDS):
+        front, middle, rear = THIRDS
+        return [(front, middle), (middle, rear), (front, rear)]
+    parts = {panel.rpartition(".")[2]: panel for panel in panels}
+    if len(panels) == 3 and set(parts) == {"q", "k", "v"}:
+        order = [parts[part] for part in "vqk"]
+    return list(combinations(order, 2))
+
+
+def _contrast(outcomes: Outcomes, matched: Sequence[tuple[int, int]], k: int) -> dict[str, object]:
+    cells = outcomes.cells
+    # parts are the same for all cells, so the shortest has videos that all have
+    videos = min((cells[i].videos for pair in matched for i in pair), key=len)
+    hits = [
+        _hits(outcomes, first, k, videos) - _hits(outcomes, second, k, videos)
+        for first, second in matched
+    ]
+    difference = 100 * np.mean(hits, axis=0)
+    resamples = outcomes.resamples_of(videos)
+    low, high = hierarchical_interval(difference, resamples, _LEVEL)
+    return {
+        "cells": len(matched),
+        "difference": float(difference.mean()),
+        "low": low,
+        "high": high,
+        "p": hierarchical_p_value(difference, resamples),
+        "kappa_first": float(np.mean([cells[first].kappa for first, _ in matched])),
+        "kappa_second": float(np.mean([cells[second].kappa for _, second in matched])),
+    }
+
+
+def _hits(outcomes: Outcomes, cell: int, k: int, videos: NDArray) -> NDArray[np.float64]:
+    """Hits of a cell on some of its videos (repeats, videos)."""
+    found = outcomes.cells[cell]
+    return found.hits[k][:, np.searchsorted(found.videos, videos)]
+
+
+def _weaker(row: Mapping) -> str:
+    """The panel that loses more; none where p is missing."""
+    if not row["p_holm"] < 1 - _LEVEL:
+        return ""
+    return row["first"] if row["difference"] < 0 else row["second"]
+
+
+def _finding(row: Mapping) -> str:
+    """The row in words."""
+    names = _names(row["first"], row["second"])
+    mean, low, high = row["difference"], row["low"], row["high"]
+    if not row["weaker"]:
+        bounds = "no interval" if np.isnan(low) else f"{_points(low)} to {_points(high)}"
+        text = f"no difference shown between {' and '.join(names.values())}"
+        text += f" ({_points(mean)}, {bounds})"
+    else:
+        if mean < 0:
+            mean, low, high = -mean, -high, -low
+        weaker = names.pop(row["weaker"])
+        text = f"{weaker} loses {_points(mean)} points more than {', '.join(names.values())}"
+        text += f" ({_points(low)} to {_points(high)}, {_p(row['p_holm'])} after Holm)"
+    under = _UNDER[row["kind"]]
+    # a panel of one's own keeps the spelling that it has elsewhere
+    words = not under and text.startswith(("no ", "the "))
+    return under + (text[0].upper() + text[1:] if words else text)
+
+
+def _names(first: str, second: str) -> dict[str, str]:
+    """Panels inside a sentence: "V", "the middle third", or their own names."""
+    names = {}
+    for panel in (first, second):
+        part = panel.rpartition(".")[2]
+        third = f"the {panel} third" if panel in THIRDS else panel
+        names[panel] = part.upper() if part in ("q", "k", "v") else third
+    # V of one attention and V of another
+    return names if len(set(names.values())) == 2 else {first: first, second: second}
+
+
+def _points(value: float) -> str:
+    return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
+
+
+def _p(value: float) -> str:
+    return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".")

@@ -1,0 +1,237 @@
+"""What the figures of noise draw of tables made by hand."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection, QuadMesh
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from mpl_toolkits.mplot3d.axes3d import Axes3D
+
+from signal_perception.report import kappa, panel_looks, style
+from signal_perception.report.heatmap_figure import heatmap_figure
+from signal_perception.report.kappa_figure import kappa_figure
+from signal_perception.report.models_figure import models_figure
+from signal_perception.report.noise_cells import WORST_CASE
+from signal_perception.report.noise_spectra_figure import noise_spectra_figure
+from signal_perception.report.retention_figure import middle_slice, retention_figure
+from signal_perception.report.surface_figure import has_surfaces, surface_figure
+from tests.support.results import noise_spectra_table, noise_table
+
+MODEL = "timesformer_divided"
+SMALL: dict[str, Any] = {"dpi": 50}
+THIRDS = ("front", "middle", "rear")
+
+
+def rows(figure: Figure) -> list[list[Axes]]:
+    """The maps of each row, without the scale of colour at its end."""
+    return [list(part.axes)[:-1] for part in figure.subfigs]
+
+
+def texts(axis: Axes) -> list[str]:
+    return [text.get_text() for text in axis.texts]
+
+
+def mesh(axis: Axes) -> QuadMesh:
+    (found,) = [each for each in axis.collections if isinstance(each, QuadMesh)]
+    return found
+
+
+def ys(line: Line2D) -> list[float]:
+    return [float(y) for y in np.asarray(line.get_ydata(), np.float64)]
+
+
+def xs(line: Line2D) -> list[float]:
+    return [float(x) for x in np.asarray(line.get_xdata(), np.float64)]
+
+
+def _map(table: pd.DataFrame, videos: int = 128) -> Figure:
+    return heatmap_figure(table, MODEL, str(table["grid"].iloc[0]), videos=videos, **SMALL)
+
+
+def test_a_map_has_the_value_and_interval_of_every_cell_for_both_scores() -> None:
+    figure = _map(noise_table())
+    assert figure.get_suptitle() == "TimeSformer (divided), Figure 2"
+    top1, top5 = rows(figure)
+    assert [axis.get_title() for axis in top1] == ["$W_Q$, 1/2 layers", "$W_V$, 1/2 layers"]
+    # σ = 0.3 above σ = 0.1, γ to the right
+    assert texts(top1[0]) == [
+        *("78.5\n76–80", "66.5\n64–68", "54.5\n52–56"),
+        *("79.5\n78–82", "75.5\n74–78", "71.5\n70–74"),
+    ]
+    assert texts(top5[1])[0] == "92.5\n90–94"
+    titles = [part.get_suptitle() for part in figure.subfigs]
+    assert titles == ["top-1, %  (clean 80.0, chance 12.5)", "top-5, %  (clean 95.0, chance 62.5)"]
+
+
+def test_the_worst_case_has_two_rows_of_its_own_under_one_scale_of_colour() -> None:
+    figure = _map(noise_table(kinds=("weights", WORST_CASE)))
+    titles = [part.get_suptitle() for part in figure.subfigs]
+    assert [title.partition(", %")[0] for title in titles] == [
+        *("top-1", "top-5"),
+        *("worst case, top-1", "worst case, top-5"),
+    ]
+    top1, _, worst, _ = rows(figure)
+    assert texts(worst[0])[0] == "77.0\n75–79"
+    scales = {(mesh(axis).norm.vmin, mesh(axis).norm.vmax) for axis in (*top1, *worst)}
+    assert scales == {(12.5, 80.0)}
+
+
+def test_no_cell_lies_beyond_the_scale_of_colour() -> None:
+    table = noise_table()
+    table.loc[0, "top1_mean"], table.loc[1, "top1_mean"] = 85.0, 3.0
+    norm = mesh(rows(_map(table))[0][0]).norm
+    assert (norm.vmin, norm.vmax) == (3.0, 85.0)
+    bar = _map(table).subfigs[0].axes[-1]
+    assert [label.get_text() for label in bar.get_yticklabels()] == ["chance", "clean"]
+    assert list(bar.get_yticks()) == [12.5, 80.0]
+
+
+def test_a_scale_of_one_colour_is_no_error() -> None:
+    table = noise_table().assign(top1_mean=12.5, clean_top1=12.5)
+    norm = mesh(rows(_map(table))[0][0]).norm
+    assert (norm.vmin, norm.vmax) == (12.0, 13.0)
+
+
+def test_a_cell_on_fewer_videos_is_marked_and_one_without_interval_has_its_mean_alone() -> None:
+    table = noise_table()
+    table.loc[3, "n_videos"] = 96
+    table.loc[4, ["top1_low", "top1_high"]] = np.nan
+    assert texts(rows(_map(table))[0][0])[:3] == ["78.5*\n76–80", "66.5", "54.5\n52–56"]
+
+
+def test_layers_stand_at_the_axis_of_rho_and_equal_cells_are_drawn_once() -> None:
+    table = noise_table(grid="figure4", panels=THIRDS, sigmas=[0.2], rhos=[0.25, 0.5, 1.0], size=2)
+    front = rows(_map(table))[0][0]
+    assert (front.get_title(), front.get_ylabel()) == ("front third", "ρ, layers")
+    assert [label.get_text() for label in front.get_yticklabels()] == ["1\n2/2", "0.25, 0.5\n1/2"]
+    assert len(texts(front)) == 6
+
+
+def test_a_surface_for_each_score_has_the_clean_plane_and_heights_from_0_to_100() -> None:
+    axes = surface_figure(
+        noise_table(kinds=("weights", WORST_CASE)), MODEL, "figure2", **SMALL
+    ).axes
+    assert [axis.get_title() for axis in axes] == [
+        f"{panel}, 1/2 layers: {score}, %"
+        for score in ("top-1", "top-5")
+        for panel in ("$W_Q$", "$W_V$")
+    ]
+    for axis in axes:
+        assert isinstance(axis, Axes3D)
+        assert axis.get_zlim() == (0, 100)
+        # under noise, clean
+        assert len(axis.collections) == 2
+
+
+def test_a_grid_with_one_value_on_an_axis_has_no_surfaces() -> None:
+    assert has_surfaces(noise_table())
+    assert not has_surfaces(noise_table(sigmas=[0.2]))
+    # both ρ disturb one layer of two
+    assert not has_surfaces(noise_table(grid="figure4", sigmas=[0.2], rhos=[0.25, 0.5]))
+
+
+def test_accuracy_against_kappa_has_every_cell_once_in_the_look_of_its_panel() -> None:
+    thirds = noise_table(grid="figure3", panels=THIRDS)
+    again = noise_table(grid="figure4", panels=THIRDS, sigmas=[0.3])
+    tables = {MODEL: pd.concat([thirds, again]), "swin": noise_table("swin")}
+    figure = kappa_figure(kappa.curves(tables), **SMALL)
+    divided, swin = figure.axes
+    assert [axis.get_title() for axis in figure.axes] == ["TimeSformer (divided)", "Swin"]
+    assert {axis.get_xscale() for axis in figure.axes} == {"log"}
+    clean, chance, fit, *panels = divided.lines
+    assert (ys(clean), ys(chance)) == ([80, 80], [12.5, 12.5])
+    assert len(xs(fit)) == 18
+    assert (np.diff(ys(fit)) <= 1e-9).all()
+    assert [len(xs(line)) for line in panels] == [6, 6, 6]
+    looks = panel_looks.looks(["$W_Q$", "$W_V$"])
+    assert [(line.get_color(), line.get_marker()) for line in swin.lines[3:]] == [*looks.values()]
+
+
+def test_panels_of_ones_own_have_looks_that_differ() -> None:
+    looks = panel_looks.looks(["mlp", "$W_Q$", "conv"])
+    assert len(set(looks.values())) == 3
+    assert panel_looks.order(["mlp", "rear third", "$W_Q$"]) == ["$W_Q$", "rear third", "mlp"]
+
+
+def test_retention_by_third_runs_along_the_middle_of_the_grid_from_the_clean_model() -> None:
+    table = noise_table(grid="figure3", panels=THIRDS, sigmas=(0.01, 0.1, 0.3))
+    cut = middle_slice({"swin": noise_table("swin"), MODEL: table})
+    assert cut is not None
+    assert (cut.grid, cut.axis, cut.fixed) == ("figure3", "sigma", "γ = 0.45, ρ = 0.5")
+    (axis,) = retention_figure(cut, **SMALL).axes
+    zero, front, _, rear = axis.lines
+    assert ys(zero) == [0, 0]
+    assert xs(front) == [0, 0.01, 0.1, 0.3]
+    lost = np.array([0, 0.45, 4.5, 13.5])
+    assert ys(front) == pytest.approx(1 - lost / 67.5)
+    assert ys(rear)[1:] == pytest.approx(1 - (lost[1:] + 2) / 67.5)
+    bands = [each for each in axis.collections if isinstance(each, PolyCollection)]
+    assert len(bands) == 3
+    heights = np.asarray(bands[0].get_paths()[0].vertices)[:, 1]
+    assert (heights.max(), heights.min()) == pytest.approx((1.0933, 0.7), abs=1e-3)
+    assert axis.get_xscale() == "symlog"
+
+
+def test_retention_is_along_gamma_where_sigma_is_one_and_needs_a_grid_of_thirds() -> None:
+    cut = middle_slice({MODEL: noise_table(grid="figure4", panels=THIRDS, sigmas=[0.2])})
+    assert cut is not None
+    assert (cut.axis, cut.fixed) == ("gamma", "σ = 0.2, ρ = 0.5")
+    assert middle_slice({MODEL: noise_table()}) is None
+    assert middle_slice({}) is None
+
+
+def test_models_stand_side_by_side_with_grey_where_a_panel_is_missing() -> None:
+    thirds = noise_table("i3d", grid="figure3", panels=THIRDS)
+    tables = {
+        MODEL: noise_table(kinds=("weights", WORST_CASE)),
+        "i3d": pd.concat([noise_table("i3d", panels=["conv"]), thirds]),
+    }
+    figure2, figure3, bar = models_figure(tables, **SMALL).axes
+    assert bar.get_ylabel() == "retention"
+    labels = [label.get_text() for label in figure2.get_xticklabels()]
+    assert labels == ["$W_Q$", "$W_V$", "conv"]
+    names = [label.get_text() for label in figure2.get_yticklabels()]
+    assert names == ["TimeSformer (divided)", "I3D"]
+    drawn = np.ma.asarray(mesh(figure2).get_array()).reshape(2, 3)
+    assert np.ma.getmaskarray(drawn).tolist() == [[False, False, True], [True, True, False]]
+    # 100 σγ over both σ and all γ is 9 on average; the worst case is no part of it
+    assert drawn[0].compressed() == pytest.approx([58.5 / 67.5, 57.5 / 67.5])
+    # κ = 10σ√(γ/2), σ 0.2 on average
+    assert texts(figure2)[0] == f"0.87\nκ {2 * np.sqrt([0.025, 0.225, 0.425]).mean():.2g}"
+    assert [label.get_text() for label in figure3.get_xticklabels()] == ["front", "middle", "rear"]
+
+
+def test_what_noise_does_to_the_spectrum_is_filled_where_it_is_significant() -> None:
+    tables = {MODEL: noise_spectra_table(reached=1), "swin": noise_spectra_table("swin", "figure3")}
+    (axis,) = noise_spectra_figure(tables, "figure2", **SMALL).axes
+    assert axis.get_title() == "TimeSformer (divided)"
+    q, sure_q, unsure_q, v, sure_v, unsure_v = axis.lines[1:]
+    assert (ys(q), ys(v)) == ([0, 0.05, 0.05, 0.05], [0, 0.4, 0.4, 0.4])
+    assert [len(xs(line)) for line in (sure_q, unsure_q, sure_v, unsure_v)] == [0, 4, 3, 1]
+    assert xs(v) == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    low, high = axis.get_ylim()
+    assert low < -0.1 and high > 0.5
+
+
+def test_lines_of_noise_break_where_the_tokens_change() -> None:
+    table = noise_spectra_table("i3d", changes={"conv": 0.2}, tokens=(8, 8, 4, 2))
+    (axis,) = noise_spectra_figure({"i3d": table}, "figure2", **SMALL).axes
+    assert list(np.flatnonzero(np.isnan(ys(axis.lines[1])))) == [2, 4, 5]
+
+
+def test_the_same_figure_gives_the_same_bytes_in_few_colours() -> None:
+    def draw() -> list[bytes]:
+        return [
+            style.png(_map(noise_table())),
+            style.png(surface_figure(noise_table(), MODEL, "figure2", **SMALL)),
+            style.png(models_figure({MODEL: noise_table()}, **SMALL)),
+        ]
+
+    drawn = draw()
+    assert drawn == draw()
+    # the colour type of a PNG's header: a palette
+    assert {png[25] for png in drawn} == {3}
