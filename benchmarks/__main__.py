@@ -3,6 +3,7 @@
     python -m benchmarks                     the light parts: decoding, loading, compression,
                                              forward_passes, poster
     python -m benchmarks decoding loading    some of them
+    python -m benchmarks noise               cells of noise against plain loops (6 minutes)
     python -m benchmarks activations --help  what activations, means and spectra cost
     python -m benchmarks gpu --help          what a GPU makes of the project
 
@@ -14,7 +15,15 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from itertools import chain
 
-from benchmarks import compression, decoding, forward_passes, loading, poster
+from benchmarks import (
+    compression,
+    decoding,
+    forward_passes,
+    loading,
+    noise,
+    noise_precision,
+    poster,
+)
 from signal_perception.pipeline import stage
 from signal_perception.pipeline.errors import UserError
 
@@ -24,13 +33,16 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "compression": compression.measure,
     "poster": poster.measure,
     "forward_passes": lambda: chain(forward_passes.rates(), forward_passes.peers()),
+    "noise": lambda: chain(noise.measure(), noise_precision.measure()),
 }
+# Parts that take minutes, measured where they are named.
+_LONG = ("noise",)
 # Parts that are commands: benchmarks.<name>.command.
 COMMANDS = ("activations", "gpu")
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(PARTS)
+    names = sys.argv[1:] or [name for name in PARTS if name not in _LONG]
     if unknown := [name for name in names if name not in PARTS]:
         raise UserError(
             f"There is no part {unknown[0]}; choose of {', '.join(PARTS)}, or one of "

@@ -148,8 +148,8 @@ def _together(groups: Sequence[timing.Rounds], bound: float) -> str:
 
 
 def _cost(engine: Engine) -> forecast.Seconds:
-    """Seconds of each step of the clean model, the shortest of five passes."""
-    passes = [forecast.measured(engine) for _ in range(5)]
+    """Seconds of each step of the clean model, the shortest of many passes."""
+    passes = [forecast.measured(engine) for _ in range(20)]
     steps = tuple(map(min, *(each.steps for each in passes)))
     return forecast.Seconds(passes[0].read, steps, passes[0].clips)
 

@@ -54,7 +54,7 @@ CHECKS = (
     "stages",
 )
 # Seconds that must be left for a check to begin; 5 where nothing is said.
-_NEEDS = {"noise": 25, "extraction": 25, "loading": 25, "stages": 0}
+_NEEDS = {"noise": 60, "extraction": 25, "loading": 25, "stages": 0}
 # Share of the time that the stages may take.
 _STAGES = 0.45
 

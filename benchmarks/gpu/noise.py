@@ -25,7 +25,7 @@ from signal_perception.pipeline.units import Write
 from signal_perception.vocabulary import CLIP
 
 # Clips that a cell scores, and cells of each third.
-_CLIPS, _CELLS = 256, 8
+_CLIPS, _CELLS = 256, 16
 
 
 class Held:
@@ -90,7 +90,7 @@ def _seconds(board: Board, subject: Subject, settings: Noise, model: nn.Module) 
                 engine.prefix.forget()
                 engine.score(items, _forget)
 
-            seconds = timing.paired({"plain": plain, "ours": ours}, 3, subject.where)
+            seconds = timing.paired({"plain": plain, "ours": ours}, 2, subject.where)
         # the first round draws the noise
         whole, own = (min(each.wall for each in seconds[name]) for name in ("plain", "ours"))
         tflops, peak = flop * _CLIPS * _CELLS / whole / 1e12, rates.peak(subject.where)

@@ -20,7 +20,7 @@ from signal_perception.synthesise import videos
 from tests.support.project import ROOT, SMALL, change
 
 Fail = Callable[..., str]
-SHAPES = {"study.datasets": ["shapes"], "study.weights": ["shapes"]}
+SHAPES: dict[str, object] = {"study.datasets": ["shapes"], "study.weights": ["shapes"]}
 
 
 @pytest.fixture

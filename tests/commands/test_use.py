@@ -95,11 +95,11 @@ def test_gestures_changes_exactly_its_keys(root: Path) -> None:
         "study.weights: [shapes] → [gestures, gestures-start]",
         "study.name: default → gestures",
         "cpu_threads: 1 → null",
-        "noise.repeats: 4 → 3",
+        "noise.repeats: 6 → 3",
         "noise.gamma: [0.05, 0.45, 0.85] → [0.05, 0.45]",
-        "noise.grids.figure2.sigma: [0.5, 2.0, 8.0] → [0.25, 1.0]",
-        "noise.grids.figure3.sigma: [0.5, 2.0, 8.0] → [0.25, 1.0]",
-        "noise.grids.figure4.sigma: 2.0 → 0.5",
+        "noise.grids.figure2.sigma: [1.0, 4.0, 16.0] → [0.25, 1.0]",
+        "noise.grids.figure3.sigma: [1.0, 4.0, 16.0] → [0.25, 1.0]",
+        "noise.grids.figure4.sigma: 4.0 → 0.5",
         "noise.grids.figure4.rho: [0.25, 0.5, 1.0] → [0.5, 1.0]",
     ]
     after = _files(root)
@@ -153,7 +153,7 @@ def test_a_preset_is_the_default_study_with_its_own_keys(root: Path) -> None:
     assert not any(line.startswith("noise.repeats") for line in changes)
     again = _lines(root, "gestures")
     assert "spectra.bootstrap: 100 → 2000" in again
-    assert {*again, "noise.repeats: 4 → 3"} == {*alone, "spectra.bootstrap: 100 → 2000"}
+    assert {*again, "noise.repeats: 6 → 3"} == {*alone, "spectra.bootstrap: 100 → 2000"}
     assert _without_presets(root) == gestures
 
 
@@ -313,6 +313,6 @@ def test_the_command_prints_a_line_for_each_key(
     monkeypatch.chdir(root)
     use_command("gestures")
     lines = capsys.readouterr().out.splitlines()
-    assert "noise.repeats: 4 → 3" in lines and len(lines) == 12
+    assert "noise.repeats: 6 → 3" in lines and len(lines) == 12
     use_command("presets/gestures.yaml")
     assert "Nothing to change" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from signal_perception.models.core import checkpoints, registry
 from signal_perception.models.core.state import fold
 from signal_perception.models.core.taps import capture
 from signal_perception.noise import grid
+from signal_perception.noise.layers import layers
 from signal_perception.pipeline import params
 from tests.support.project import ROOT, change, copy, dvc, run
 
@@ -101,8 +102,7 @@ def test_two_files_make_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             logits = model(clip)
         assert list(found) == [f"{i:02d}.conv{side}" for i in range(3) for side in (".branch", "")]
         assert torch.equal(fold(registry.segments("toy", model), clip), logits)
-        cells, _ = grid.plan(study.noise.grids, "conv", list(registry.components("toy", model)))
-        assert cells
+        assert grid.plan(study.noise, "conv", layers("toy", model)).cells
         _train(model, entry)
         file = tmp_path / "toy.safetensors"
         checkpoints.save(model, file)

@@ -16,11 +16,11 @@ def test_without_a_precision_parts_are_fixed_and_videos_as_they_are_stored():
     assert precision.order(4, 0, None) == (0, 1, 2, 3)
 
 
-def test_with_a_precision_looks_grow_from_96_by_a_half():
+def test_with_a_precision_looks_grow_from_96_by_a_quarter():
     ends = [part.stop for part in precision.parts(1530, 2.0)]
-    assert ends == [96, 144, 216, 324, 486, 729, 1094, 1530]
-    # 1.5 × 96 is not far from 150: no look of its own for the last six
-    assert [part.stop for part in precision.parts(150, 2.0)] == [96, 150]
+    assert ends == [96, 128, 160, 208, 272, 352, 448, 560, 704, 880, 1104, 1530]
+    # 128 is not far from 130: no look of its own for the last two
+    assert [part.stop for part in precision.parts(130, 2.0)] == [96, 130]
     assert precision.parts(96, 2.0) == precision.parts(96, None) == [range(96)]
     assert precision.parts(5, 2.0) == [range(5)]
 

@@ -54,11 +54,13 @@ def test_the_same_run_finds_its_work_again_and_any_other_does_not(here: Path) ->
 
 
 def test_what_units_do_not_depend_on_does_not_change_their_cache(here: Path) -> None:
-    without = ("bootstrap", "src/a/two.py")
+    without = ("bootstrap", "src/a/two.py", "data/labels")
     first = fingerprint(_stage(), without)
     set_keys(here / "params.yaml", {"bootstrap": 200})
     _write(here / "src/a/two.py", "another")
+    _write(here / "data/labels/test.csv")
     assert fingerprint(_stage(), without) == first
+    assert fingerprint(_stage(), without[:2]) != first
     set_keys(here / "params.yaml", {"lr": 2})
     assert fingerprint(_stage(), without) != first
 

@@ -205,6 +205,15 @@ def test_models_stand_side_by_side_with_grey_where_a_panel_is_missing() -> None:
     assert [label.get_text() for label in figure3.get_xticklabels()] == ["front", "middle", "rear"]
 
 
+def test_a_model_at_chance_has_no_retention_and_no_colour() -> None:
+    """The clean model is no better than a guess, so there is nothing to retain."""
+    nothing = dict.fromkeys(("retention", "retention_low", "retention_high"), np.nan)
+    table = noise_table().assign(**nothing)
+    only, bar = models_figure({MODEL: table}, **SMALL).axes
+    assert bar.get_ylim() == (0, 1)
+    assert not [text.get_text() for text in only.texts]
+
+
 def test_what_noise_does_to_the_spectrum_is_filled_where_it_is_significant() -> None:
     tables = {MODEL: noise_spectra_table(reached=1), "swin": noise_spectra_table("swin", "figure3")}
     (axis,) = noise_spectra_figure(tables, "figure2", **SMALL).axes

@@ -146,7 +146,8 @@ def _amplitudes(values: torch.Tensor) -> torch.Tensor:
     """Of clips (n t h w c): mean A at the poster's bin and at 0, mean A² of all bins: (n 3)."""
     # of the three means the one of logarithms is not used, so its ε does not matter
     _, amplitude, power = sums.temporal_means(values, 1.0).unbind(1)
-    chosen = representative("temporal", *values.shape[1:4], "poster").index
+    _, t, h, w, _ = values.shape
+    chosen = representative("temporal", t, h, w, "poster").index
     missing = torch.full_like(amplitude[:, 0], torch.nan)
     at = missing if chosen is None else amplitude[:, chosen]
     return torch.stack([at, amplitude[:, 0], power.mean(1)], dim=1)

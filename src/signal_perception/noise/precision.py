@@ -4,6 +4,8 @@ The videos of a cell are drawn from all test videos by one seeded order, the sam
 that two cells share the videos of the shorter one.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,11 +14,12 @@ from signal_perception.statistics.samples import margin_of_all
 
 # Without a precision: what a kill costs, and what memory holds at once.
 _FIXED = 1024
-# With one: the first look, and by how much all videos of a look outnumber those of the one before.
-_FIRST, _GROWTH = 96, 1.5
+# With one: the first look, by how much all videos of a look outnumber those of the one before, and
+# what their number is a multiple of, so that a CPU's batches are full.
+_FIRST, _GROWTH, _WHOLE = 96, 1.25, 16
 # Of a look's margin. A cell stops at the first look that lets it, which luck may do: so that the
-# estimate is as near to all videos as asked in 95 %, each look must be surer. In simulations of
-# cells of all sorts, 95 % reach 94.5 % at worst and 96 % reach 97 %.
+# estimate is as near to all videos as asked in 95 %, each look must be surer: in simulations of
+# cells of all sorts, 96 % reach 97 % at worst.
 _LEVEL = 0.96
 
 
@@ -31,7 +34,7 @@ def order(videos: int, seed: int, precision: float | None) -> tuple[int, ...]:
 def parts(videos: int, precision: float | None) -> list[range]:
     """Positions in the order that are scored between two looks at a cell.
 
-    All videos up to a look are 96, 144, 216, …; too few for a look of their own go with the last.
+    All videos up to a look are 96, 128, 160, 208, …; too few for a look of their own go with the last.
     """
     if precision is None:
         ends = list(range(_FIXED, videos, _FIXED))
@@ -39,7 +42,7 @@ def parts(videos: int, precision: float | None) -> list[range]:
         ends, end = [], _FIRST
         while end * _GROWTH**0.5 < videos:
             ends.append(end)
-            end = round(end * _GROWTH)
+            end = math.ceil(end * _GROWTH / _WHOLE) * _WHOLE
     starts = [0, *ends]
     return [range(start, end) for start, end in zip(starts, [*ends, videos], strict=True)]
 

@@ -59,6 +59,7 @@ NO_MATTER_OF_A_CELL = (
     "src/signal_perception/noise/listening.py",
     "src/signal_perception/noise/outcomes.py",
     "src/signal_perception/noise/precision.py",
+    "src/signal_perception/noise/products.py",
     "src/signal_perception/noise/spectra.py",
     "src/signal_perception/noise/tables.py",
     "src/signal_perception/statistics",

@@ -36,8 +36,8 @@ class Scratch:
     def cache(self, name: str, *, without: Collection[str]) -> Path:
         """A folder for units that outlive this run.
 
-        without: keys of parameters (as in `dvcfile.declared`) and paths of code which the units do
-        not depend on. Whatever is not named counts.
+        without: keys of parameters (as in `dvcfile.declared`), paths of code and of inputs, which
+        the units do not depend on. Whatever is not named counts.
         """
         path = self._home / f"{name}-{fingerprint(self._stage, without)}"
         path.mkdir(parents=True, exist_ok=True)
@@ -71,17 +71,22 @@ def fingerprint(stage: Stage, without: Collection[str] = ()) -> str:
 
     Code counts by content; data count as DVC looks at them first: name, size and time of change.
     """
+
+    def counts(file: Path) -> bool:
+        return not any(file.is_relative_to(each) for each in without)
+
     settings = _leave_out(declared(stage), without)
     code = [
         [str(file), hashlib.sha256(file.read_bytes()).hexdigest()]
         for path in stage.code
         for file in _files(path)
-        if not any(file.is_relative_to(each) for each in without)
+        if counts(file)
     ]
     inputs = [
         [str(file), file.stat().st_size, file.stat().st_mtime_ns]
         for path in stage.inputs
         for file in _files(path)
+        if counts(file)
     ]
     text = json.dumps([stage.name, settings, code, inputs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -24,8 +24,9 @@ def models_figure(tables: Mapping[str, pd.DataFrame], *, dpi: int) -> Figure:
     grids = list(dict.fromkeys(means["grid"]))
     columns = [panel_looks.order(means.loc[means["grid"] == grid, "title"]) for grid in grids]
     shown = depth.numbers(means, "retention")
-    low, high = min(0.0, *shown), max(1.0, *shown)
-    colours = {"cmap": "viridis", "norm": Normalize(low, high)}
+    low, high = min([0.0, *shown]), max([1.0, *shown])
+    # limits and no norm: of values that are all missing seaborn would look for the lowest
+    colours = {"cmap": "viridis", "vmin": low, "vmax": high}
     widths = [max(0.95 * len(titles), 1.6) for titles in columns]
     with style.look():
         figure = style.figure((sum(widths) + 2.9, 0.46 * len(tables) + 1.2), dpi)
@@ -35,7 +36,8 @@ def models_figure(tables: Mapping[str, pd.DataFrame], *, dpi: int) -> Figure:
                 part = means.loc[means["grid"] == grid]
                 _map(axis, part, list(tables), titles, colours, first=axis is axes[0])
                 axis.set_title(noise_cells.grid_title(grid))
-        bar = figure.colorbar(ScalarMappable(**colours), ax=list(axes), pad=0.01, aspect=25)
+        scale = ScalarMappable(Normalize(low, high), "viridis")
+        bar = figure.colorbar(scale, ax=list(axes), pad=0.01, aspect=25)
         bar.set_label("retention")
     return figure
 
