@@ -34,7 +34,7 @@ def order(videos: int, seed: int, precision: float | None) -> tuple[int, ...]:
 def parts(videos: int, precision: float | None) -> list[range]:
     """Positions in the order that are scored between two looks at a cell.
 
-    All videos up to a look are 96, 128, 160, 208, …; too few for a look of their own go with the last.
+    All videos up to a look are 96, 128, 160, 208, …; too few for one of their own go with the last.
     """
     if precision is None:
         ends = list(range(_FIXED, videos, _FIXED))
