@@ -10,13 +10,17 @@ import pytest
 
 from signal_perception.clips.settings import Input
 from signal_perception.evaluate import predictions
+from signal_perception.evaluate import run as evaluate
+from signal_perception.evaluate import settings as evaluate_settings
+from signal_perception.inference import scorer
+from signal_perception.inference.blocks import Videos
 from signal_perception.noise import forecast, precision, run
 from signal_perception.noise.engine import Engine, Scored
 from signal_perception.noise.forecast import Seconds, Work
 from signal_perception.noise.run import Inputs
 from signal_perception.noise.settings import Settings
 from signal_perception.pipeline.errors import UserError
-from signal_perception.pipeline.units import Unit, Write
+from signal_perception.pipeline.units import Unit, Write, write_atomically
 from tests.support import tiny_model
 from tests.support.clips import make_store
 
@@ -135,6 +139,31 @@ def test_clean_cells_are_no_units_and_every_unit_has_a_file_of_its_own(inputs: I
     assert parts == [tuple(range(VIDEOS))]
     other = run.units(plan.cells, 2, [tuple(range(VIDEOS - 1))], Path("cache"))
     assert not {unit.result for unit in found} & {unit.result for unit in other}
+
+
+def test_a_cell_that_reaches_nothing_scores_as_the_stage_evaluate_to_the_bit(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    """So the clean accuracy, which is evaluate's, is that of the engine's own clean model."""
+    grid = {"panels": ["mlp"], "sigma": 1.0, "gamma": 1e-9, "rho": 1.0}
+    (unit,) = score(inputs, settings({"a": grid}, repeats=1), tmp_path)
+    same = settings({}).model_dump(include={"seed", "cpu_threads", "finetune", "model"})
+    del same["model"]["disturb"]
+    chosen = evaluate_settings.Settings.model_validate(
+        same
+        | {"study": {"size": "tiny"}, "views": {"clips": 1, "crops": 1, "controls": []}}
+        | {"model": same["model"] | {"pretrained": None}}
+    )
+    loaded = scorer.load(tiny_model.MODEL, chosen, inputs.weights, 3)
+    units = evaluate.units(inputs.clips, tmp_path / "evaluate")
+
+    def done(videos: Videos, write: Write) -> None:
+        write_atomically(next(each.result for each in units if each.item == videos), write)
+
+    evaluate.score(chosen, inputs.clips, loaded, [each.item for each in units], done)
+    expected = np.concatenate([np.load(each.result)["clip"] for each in units])
+    with np.load(unit.result) as found:
+        assert np.array_equal(found["scores"], expected)
 
 
 def test_only_new_cells_are_scored(inputs: Inputs, asked: list[Call], tmp_path: Path) -> None:
