@@ -27,7 +27,7 @@ def _scores(number: int, repeat: int) -> np.ndarray:
 @pytest.mark.parametrize("asked", [None, 2.0])
 def test_parts_come_together_whatever_their_order(asked: float | None, tmp_path: Path):
     grids, parts = plan(settings({"a": GRID})), parts_of(VIDEOS, asked)
-    assert len(parts) == (1 if asked is None else 3)
+    assert len(parts) == (1 if asked is None else 4)
     units = write(tmp_path, grids, _scores, parts, REPEATS)
     random.Random(0).shuffle(units)
     found = Outcomes(grids, units, _scores(99, 0), LABELS, parts, resamples(range(VIDEOS), 0, 50))

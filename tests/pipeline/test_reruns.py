@@ -160,7 +160,7 @@ CHANGES = {
         _each(("noise",), ONE) | {"report"},
     ),
     "one sigma of the noise": (
-        _set("noise.grids.figure2.sigma", [0.3]),
+        _set("noise.grids.figure2.sigma", 0.3),
         _each(("noise",)) | {"report"},
     ),
     "the preset of the spectra": (
@@ -185,7 +185,7 @@ CHANGES = {
     ),
     "the definitions of the spectra": (
         _append(f"{SRC}/fourier/definitions.py"),
-        _each(("extract", "spectra")) | {"report"},
+        _each(("extract", "spectra", "noise")) | {"report"},
     ),
     "what is kept of activations": (
         _set("extract.per_class", 1),
