@@ -120,14 +120,14 @@ def test_the_worst_case_is_a_second_cell_in_the_same_place() -> None:
 
 
 def test_the_middle_cell_of_each_panel_is_listened_to(poster: Plan) -> None:
-    grids = {"a": {"panels": "thirds", "sigma": [0.3, 0.1, 0.2], "rho": [0.25, 0.5, 0.75, 1.0]}}
+    grids = {"a": {"panels": "thirds", "sigma": [0.3, 0.1, 0.2], "rho": [0.25, 0.5, 1.0, 0.75]}}
     asked = noise(grids, listen=["a"], worst_case=True)
     found = grid.plan(asked, "mlp", ATTENTION)
     listened = grid.listened(asked, found)
     assert [place.panel for place in listened] == ["front", "middle", "rear"]
     for place in listened:
         cell = found.cells[place.cell]
-        assert (cell.sigma, cell.gamma, place.rho, cell.kind) == (0.2, 0.45, 0.5, "weights")
+        assert (cell.sigma, cell.gamma, place.rho, cell.kind) == (0.2, 0.45, 0.75, "weights")
 
 
 def test_numbers_of_layers_are_those_of_the_model() -> None:

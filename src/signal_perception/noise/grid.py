@@ -80,7 +80,7 @@ def plan(noise: Noise, disturb: str, layers: Layers) -> Plan:
 def listened(noise: Noise, plan: Plan) -> list[Place]:
     """The places whose cells the taps are listened to under: the middle one of each panel.
 
-    That is the cell with the middle σ, γ and ρ of its grid, the lower one of two.
+    That is the cell with the middle σ, γ and ρ of its grid, the upper one of two.
     """
     found = []
     for name in noise.listen:
@@ -95,7 +95,7 @@ def listened(noise: Noise, plan: Plan) -> list[Place]:
 
 
 def _middle(values: Sequence[float]) -> float:
-    return sorted(values)[(len(values) - 1) // 2]
+    return sorted(values)[len(values) // 2]
 
 
 def _axes(grid: Grid, gammas: Sequence[float]) -> tuple[Axis, Axis]:
