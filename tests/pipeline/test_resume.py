@@ -28,7 +28,7 @@ LONG = {
     f"evaluate@shapes-{MODEL}": ("*/*.npz", "block"),
     f"extract@shapes-{MODEL}-shapes": ("*/blocks/*", "block"),
     f"spectra@shapes-{MODEL}-shapes": ("*/*/*.npz", "tap"),
-    f"noise@shapes-{MODEL}": ("*/*.npz", "cell"),
+    f"noise@shapes-{MODEL}": ("cells-*/*.npz", "unit"),
 }
 
 
@@ -132,14 +132,14 @@ def test_finished_cells_live_on(study: Path) -> None:
     # DVC remembers the products of this setting, not its cells
     again("--force")
     change(study, {"noise.grids.figure4.sigma": [1.0, 1.5]})
-    match = re.search(r"(\d+) of (\d+) cells were done before", again())
+    match = re.search(r"(\d+) of (\d+) units were done before", again())
     assert match
     before, total = int(match[1]), int(match[2])
     # figure 4 has three thirds of which ρ takes one or two layers, and two γ, in four repeats
     assert total - before == 3 * 2 * 2 * 4
     partly_new = _outputs(study, stage)
     change(study, {"noise.bootstrap": 120})
-    assert f"{total} of {total} cells were done before" in again()
+    assert f"{total} of {total} units were done before" in again()
     change(study, {"noise.bootstrap": 100})
     again("--force")
     assert _outputs(study, stage) == partly_new
