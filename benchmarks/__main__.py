@@ -21,6 +21,7 @@ from benchmarks import (
     forward_passes,
     loading,
     noise,
+    noise_naive,
     noise_precision,
     poster,
 )
@@ -33,7 +34,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "compression": compression.measure,
     "poster": poster.measure,
     "forward_passes": lambda: chain(forward_passes.rates(), forward_passes.peers()),
-    "noise": lambda: chain(noise.measure(), noise_precision.measure()),
+    "noise": lambda: chain(noise.measure(), noise_naive.measure(), noise_precision.measure()),
 }
 # Parts that take minutes, measured where they are named.
 _LONG = ("noise",)

@@ -1,10 +1,9 @@
-"""The noise grids of the poster: our engine against plain loops, side by side.
+"""The noise grids of the poster: our engine against the plain loop, side by side.
 
 TimeSformer with divided attention, 12 blocks at reduced width, random weights, one thread. The
 plain loop disturbs the model, runs all of it on clips in memory, and restores it; both score the
-same bits. The naive script loads the model and decodes the videos for every cell. The bound of a
-ratio is what the layers chosen allow: the work of all steps over that of those from the first
-disturbed one on, in seconds of the clean model.
+same bits. The bound of a ratio is what the layers chosen allow: the work of all steps over that of
+those from the first disturbed one on, in seconds of the clean model.
 """
 
 import tempfile
@@ -15,31 +14,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import decord
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from benchmarks import timing
-from benchmarks.look_alike import encode
-from benchmarks.stores import stored
-from signal_perception.clips.datasets import test_clips
 from signal_perception.clips.settings import Input
-from signal_perception.clips.transforms import normalise
 from signal_perception.inference.passes import Shown
 from signal_perception.inference.scorer import Scorer, fuse
-from signal_perception.models.core import checkpoints, registry
+from signal_perception.models.core import registry
 from signal_perception.noise import forecast, grid
 from signal_perception.noise.engine import Disturbers, Engine, Scored
 from signal_perception.noise.layers import layers
 from signal_perception.noise.settings import Noise
 from signal_perception.pipeline.units import Write
-from signal_perception.synthesise import videos
 from signal_perception.vocabulary import CLIP
 
 MODEL = "timesformer_divided"
-_NETWORK: dict[str, Any] = {
+NETWORK: dict[str, Any] = {
     "img_size": 32,
     "patch_size": 8,
     "frames": 8,
@@ -47,17 +39,15 @@ _NETWORK: dict[str, Any] = {
     "heads": 2,
     "zero_start": False,
 }
-_INPUT: dict[str, Any] = {"frames": 8, "stride": 3, "size": 32, "sampling": "uniform"}
-_CLASSES = 51
+INPUT: dict[str, Any] = {"frames": 8, "stride": 3, "size": 32, "sampling": "uniform"}
+CLASSES = 51
 _CLIPS = 16
 _REPEATS = 3
-# Videos and cells of the naive script.
-_VIDEOS, _NAIVE_CELLS = 16, 4
 _WANTED = {"front": 1.0, "middle": 1.5, "rear": 2.8}
 
 # A unit and the bytes of its scores.
 Scores = dict[Scored, bytes]
-_POSTER: dict[str, Any] = {
+POSTER: dict[str, Any] = {
     "repeats": _REPEATS,
     "scale": "absolute",
     "mask": "exact",
@@ -73,7 +63,7 @@ _POSTER: dict[str, Any] = {
         "figure4": {"panels": "thirds", "sigma": 0.2, "rho": [0.25, 0.5, 0.75, 1.0]},
     },
 }
-NOISE = Noise.model_validate(_POSTER)
+NOISE = Noise.model_validate(POSTER)
 
 
 class InMemory:
@@ -81,7 +71,7 @@ class InMemory:
 
     def __init__(self, count: int):
         source = torch.Generator().manual_seed(1)
-        shape = (count, 1, _INPUT["frames"], _INPUT["size"], _INPUT["size"], 3)
+        shape = (count, 1, INPUT["frames"], INPUT["size"], INPUT["size"], 3)
         self.pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=source)
 
     def inputs(self, video: int, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
@@ -89,17 +79,16 @@ class InMemory:
 
 
 def measure(rounds: int = 2) -> Iterator[str]:
-    """Lines of two comparisons: with the plain loop by pool, and with the naive script."""
+    """Lines of the comparison with the plain loop, by pool."""
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         yield f"noise: {timing.load()}, one thread"
         yield from _by_pool(Path(folder), rounds)
-        yield _naive(Path(folder), rounds)
 
 
 def _by_pool(folder: Path, rounds: int) -> Iterator[str]:
-    scorer, clips = _scorer(_network()), InMemory(_CLIPS)
-    cost = _cost(_engine(scorer, clips, _CLIPS, folder))
-    every, totals, shares = _items(scorer), [], []
+    scorer, clips = scorer_of(tiny_network()), InMemory(_CLIPS)
+    cost = _cost(engine_of(scorer, clips, _CLIPS, folder))
+    every, totals, shares = units_of(scorer), [], []
     for pool in ("all", "front", "middle", "rear"):
         items = [item for item in every if item.cell.pool == pool]
         results: dict[str, Scores] = {}
@@ -107,8 +96,8 @@ def _by_pool(folder: Path, rounds: int) -> Iterator[str]:
         def ours(items: list[Scored] = items, results: dict[str, Scores] = results) -> None:
             with _at_noise() as spent:
                 start = time.perf_counter()
-                engine = _engine(scorer, clips, _CLIPS, folder)
-                results["ours"] = _scores(engine, items, folder)
+                engine = engine_of(scorer, clips, _CLIPS, folder)
+                results["ours"] = scores_of(engine, items, folder)
                 shares.append((sum(spent), time.perf_counter() - start))
 
         def plain(items: list[Scored] = items, results: dict[str, Scores] = results) -> None:
@@ -121,13 +110,13 @@ def _by_pool(folder: Path, rounds: int) -> Iterator[str]:
             "the engine does not score the plain loop's bits"
         )
         totals.append(seconds)
-        bound = _bound(_engine(scorer, clips, _CLIPS, folder), items, cost)
+        bound = _bound(engine_of(scorer, clips, _CLIPS, folder), items, cost)
         wanted = f", wanted ≥ {_WANTED[pool]}" if pool in _WANTED else ""
         yield (
             f"{pool:6} {len(items) // _REPEATS} cells × {_REPEATS} repeats × {_CLIPS} clips: plain "
             f"loop over ours {timing.ratio(seconds, 'plain', 'ours')} (bound {bound:.2f}{wanted})"
         )
-    yield _together(totals, _bound(_engine(scorer, clips, _CLIPS, folder), every, cost))
+    yield _together(totals, _bound(engine_of(scorer, clips, _CLIPS, folder), every, cost))
     noise, total = (sum(column) for column in zip(*shares))
     yield f"drawing, applying and restoring: {100 * noise / total:.1f} % of our time (wanted ≤ 5)"
 
@@ -170,93 +159,17 @@ def _plain(scorer: Scorer, clips: InMemory, items: Sequence[Scored]) -> Scores:
     return found
 
 
-def _naive(folder: Path, rounds: int) -> str:
-    """Seconds of a cell: ours over all cells of the poster, theirs over a few."""
-    paths = _written(folder / "raw")
-    weights = folder / "weights.safetensors"
-    checkpoints.save(_network(), weights)
-    store = stored(folder / "store", paths)
-    taken = Input.model_validate(_INPUT | {"fusion": "logits"})
-    items = [item for item in _items(_scorer(_network())) if item.repeat == 0]
-
-    def ours() -> None:
-        scorer = _scorer(_loaded(weights))
-        clips = test_clips(store.path, taken, seed=0)
-        _scores(_engine(scorer, clips, _VIDEOS, folder), items, folder)
-
-    def theirs() -> None:
-        for number in range(_NAIVE_CELLS):
-            _naive_cell(paths, weights, number)
-
-    seconds = timing.paired({"ours": ours, "theirs": theirs}, rounds)
-    more = len(items) / _NAIVE_CELLS
-    ratios = [
-        [more * each for each in of(seconds, "theirs", "ours")]
-        for of in (timing.walls, timing.cpus)
-    ]
-    decoding = timing.once(lambda: _decoded(paths))
-    cell = timing.once(lambda: _naive_cell(paths, weights, 0))
-    return (
-        f"naive script over ours, a cell of {len(items)} on {_VIDEOS} videos of 320×240: "
-        f"{timing.spread(ratios[0])}, in core time {timing.spread(ratios[1])} (wanted ≥ 6); of its "
-        f"{cell:.2f} s decoding takes {decoding:.2f}"
-    )
-
-
-def _naive_cell(paths: Sequence[Path], weights: Path, seed: int) -> torch.Tensor:
-    """What a first script does: load, decode, add noise to a third, run."""
-    model, source = _loaded(weights), torch.Generator().manual_seed(seed)
-    with torch.inference_mode():
-        for block in model.get_submodule("blocks").children():
-            weight = block.get_submodule("spatial_attn.attn.qkv").get_parameter("weight")
-            mask = torch.rand(weight.shape, generator=source) < 0.45
-            weight += 0.2 * mask * torch.randn(weight.shape, generator=source)
-        return model(normalise(_decoded(paths), (0.45,) * 3, (0.225,) * 3))
-
-
-def _decoded(paths: Sequence[Path]) -> torch.Tensor:
-    """A clip of every video, uint8 (n t s s c): short side and centre crop of the model's size."""
-    side, clips = _INPUT["size"], []
-    for path in paths:
-        reader = decord.VideoReader(str(path), num_threads=1)
-        indices = np.linspace(0, len(reader) - 1, _INPUT["frames"]).round().astype(int)
-        frames = torch.from_numpy(reader.get_batch(list(indices)).asnumpy())
-        height, width = frames.shape[1:3]
-        small = (side, round(width * side / height))
-        resized = F.interpolate(frames.permute(0, 3, 1, 2).float(), small, mode="bilinear")
-        left = (small[1] - side) // 2
-        clips.append(resized[..., left : left + side].byte().permute(0, 2, 3, 1))
-    return torch.stack(clips)
-
-
-def _written(folder: Path) -> list[Path]:
-    """Synthetic videos of 80 frames of 320×240, encoded as HMDB51 is."""
-    folder.mkdir()
-    paths = [folder / f"{number:02d}.avi" for number in range(_VIDEOS)]
-    for number, path in enumerate(paths):
-        label = videos.CLASSES[number % len(videos.CLASSES)]
-        frames = videos.render(label, number, "test", frames=80, size=320)
-        encode(path, frames[:, 40:-40])
-    return paths
-
-
-def _network() -> nn.Module:
+def tiny_network() -> nn.Module:
     torch.manual_seed(0)
-    return registry.build(MODEL, _CLASSES, _NETWORK).eval()
+    return registry.build(MODEL, CLASSES, NETWORK).eval()
 
 
-def _loaded(weights: Path) -> nn.Module:
-    model = registry.build(MODEL, _CLASSES, _NETWORK)
-    registry.load(MODEL, model, weights)
-    return model.eval()
-
-
-def _scorer(model: nn.Module) -> Scorer:
-    taken = Input.model_validate(_INPUT | {"fusion": "logits"})
+def scorer_of(model: nn.Module) -> Scorer:
+    taken = Input.model_validate(INPUT | {"fusion": "logits"})
     return Scorer(model, taken, "float32", torch.device("cpu"))
 
 
-def _items(scorer: Scorer) -> list[Scored]:
+def units_of(scorer: Scorer) -> list[Scored]:
     """All units of the poster's grids on one part of the videos."""
     plan = grid.plan(NOISE, "spatial_attn", layers(MODEL, scorer.model))
     return [
@@ -266,11 +179,11 @@ def _items(scorer: Scorer) -> list[Scored]:
     ]
 
 
-def _engine(scorer: Scorer, clips: Shown, count: int, folder: Path) -> Engine:
+def engine_of(scorer: Scorer, clips: Shown, count: int, folder: Path) -> Engine:
     return Engine(scorer, MODEL, NOISE, 0, clips, [range(count)], folder=folder)
 
 
-def _scores(engine: Engine, items: Sequence[Scored], folder: Path) -> Scores:
+def scores_of(engine: Engine, items: Sequence[Scored], folder: Path) -> Scores:
     found: Scores = {}
     path = folder / "unit.npz"
 

@@ -2,20 +2,15 @@
 
 import itertools
 import math
-from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
 
-from signal_perception.models.core import registry
 from signal_perception.noise import definitions
-from signal_perception.noise.definitions import Cell
 from signal_perception.noise.draws import Draws
-from signal_perception.noise.perturbation import Disturber, perturbed
+from signal_perception.noise.perturbation import Disturber
 from signal_perception.pipeline.errors import UserError
-from signal_perception.seeding import generator
-from tests.models.contract import build, each_model
 from tests.support.attention import (
     LAYERS,
     WIDTH,
@@ -25,42 +20,9 @@ from tests.support.attention import (
     network,
     separate_weights,
 )
+from tests.support.disturbed import asked, difference, fused, hash_of, same_bits, state
 
 PARTS = "qkv"
-
-
-def asked(component, pool, sigma, gamma, rho, kind="weights", layers=LAYERS) -> Cell:
-    return definitions.cell(
-        component, layers, pool=pool, sigma=sigma, gamma=gamma, rho=rho, kind=kind
-    )
-
-
-def fused(**options):
-    model = network(Fused, options.pop("dtype", torch.float32))
-    return model, Disturber(model, fused_weights(), seed=0, **options)
-
-
-def state(model):
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def hash_of(disturber, cell, repeat=0):
-    with disturber.disturbed(cell, repeat) as applied:
-        return applied.sha256
-
-
-def same_bits(one, other):
-    return one.keys() == other.keys() and all(
-        torch.equal(*(each[k].reshape(-1).view(torch.uint8) for each in (one, other))) for k in one
-    )
-
-
-def difference(model, disturber, cell, repeat=0):
-    """ΔW of every parameter that a cell changes."""
-    clean = state(model)
-    with disturber.disturbed(cell, repeat):
-        noisy = state(model)
-    return {k: noisy[k] - clean[k] for k in clean if not torch.equal(noisy[k], clean[k])}
 
 
 def test_fused_and_separate_projections_receive_the_same_noise():
@@ -115,90 +77,6 @@ def test_q_k_and_v_are_disturbed_in_the_same_layers():
             len({disturber.blocks(asked(part, "all", 0.1, 0.5, 0.5), repeat) for part in "qkv"})
             == 1
         )
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
-def test_the_clean_weights_come_back_bit_for_bit(dtype):
-    model, disturber = fused(dtype=dtype)
-    clean = state(model)
-    for repeat in range(3):
-        with disturber.disturbed(asked("spatial_attn", "all", 0.3, 0.85, 1), repeat):
-            assert not same_bits(state(model), clean)
-        assert same_bits(state(model), clean)
-
-
-def test_the_clean_weights_come_back_after_any_sequence_of_cells():
-    """40 cells of all kinds, an exception in every third."""
-    model = network(Fused)
-    clean = state(model)
-    gradient = {name: torch.ones_like(value) for name, value in clean.items()}
-    disturber = Disturber(model, fused_weights(), seed=0, gradient=lambda: gradient)
-    rng = generator(0, "cells")
-    for number in range(40):
-        component, pool = rng.choice(["q", "spatial_attn", "proj"]), rng.choice(definitions.POOLS)
-        sigma, gamma, rho = rng.uniform(0.05, 1, size=3)
-        kind = rng.choice(["weights", "gradient"])
-        cell = asked(str(component), str(pool), sigma, gamma, rho, str(kind))
-        with suppress(ZeroDivisionError), disturber.disturbed(cell, number % 4):
-            assert not same_bits(state(model), clean)
-            _ = 1 / (number % 3)
-        assert same_bits(state(model), clean)
-
-
-def test_the_clean_weights_come_back_after_an_exception():
-    model, disturber = fused()
-    clean = state(model)
-    with pytest.raises(ZeroDivisionError), disturber.disturbed(asked("v", "all", 0.3, 1, 1), 0):
-        _ = 1 / 0
-    assert same_bits(state(model), clean)
-    # and the model can be disturbed again
-    with disturber.disturbed(asked("v", "all", 0.3, 1, 1), 0):
-        assert not same_bits(state(model), clean)
-
-
-def test_the_clean_weights_come_back_when_adding_fails_half_way(monkeypatch):
-    model, disturber = fused()
-    clean, calls, of = state(model), [], Draws.of
-
-    def failing(*arguments):
-        calls.append(not same_bits(state(model), clean))
-        if len(calls) == 4:
-            raise MemoryError
-        return of(*arguments)
-
-    monkeypatch.setattr(Draws, "of", failing)
-    with pytest.raises(MemoryError), disturber.disturbed(asked("v", "all", 0.3, 1, 1), 0):
-        pass
-    assert calls == [False, True, True, True]
-    assert same_bits(state(model), clean)
-
-
-@pytest.mark.parametrize(("sigma", "gamma", "rho"), [(0, 0.5, 0.5), (0.2, 0, 0.5), (0.2, 0.5, 0)])
-def test_no_noise_is_the_clean_model_bit_for_bit(sigma, gamma, rho):
-    model, disturber = fused()
-    clean = state(model)
-    with disturber.disturbed(asked("spatial_attn", "all", sigma, gamma, rho), 0) as applied:
-        assert same_bits(state(model), clean)
-    assert (applied.blocks, applied.sha256) == ((), "")
-
-
-def test_elements_outside_the_mask_keep_their_bits():
-    """−0 stays −0, and float64 weights keep what float32 cannot hold."""
-    model, disturber = fused(dtype=torch.float64)
-    with torch.no_grad():
-        # no float32 holds these
-        model.attentions[0].qkv.weight += 1e-12
-        model.attentions[0].qkv.weight[:, 0] = -0.0
-    disturber = Disturber(model, fused_weights(), seed=0)
-    cell = asked("q", "all", 0.2, 0.25, 1)
-    clean = state(model)["blocks.0.qkv.weight"]
-    change = difference(model, disturber, cell)["blocks.0.qkv.weight"]
-    with disturber.disturbed(cell, 0):
-        noisy = model.attentions[0].qkv.weight.detach()
-        unchanged = change == 0
-        assert torch.equal(noisy[unchanged].view(torch.int64), clean[unchanged].view(torch.int64))
-        assert unchanged.sum() == 3 * WIDTH * WIDTH - 9
-        assert (unchanged & (clean == 0)).any()
 
 
 def test_one_cell_at_a_time():
@@ -353,99 +231,6 @@ def test_kappa_of_absolute_noise_is_the_formula_over_the_pool():
     assert disturber.relative_amplitude(asked("proj", "rear", 0, 0.25, 0.5)) == 0
 
 
-def uphill(model, value=None) -> dict[str, torch.Tensor]:
-    """A gradient of the toy's loss, drawn here, or the same number everywhere."""
-    made = torch.Generator().manual_seed(0)
-    return {
-        name: torch.randn(tensor.shape, generator=made) if value is None else tensor * 0 + value
-        for name, tensor in state(model).items()
-    }
-
-
-def test_the_worst_case_has_the_energy_and_the_places_of_the_noise():
-    model = network(Fused)
-    gradient = uphill(model)
-    disturber = Disturber(model, fused_weights(), seed=0, gradient=lambda: gradient)
-    noise = asked("spatial_attn", "all", 0.2, 0.45, 0.5)
-    worst = asked("spatial_attn", "all", 0.2, 0.45, 0.5, "gradient")
-    for repeat in range(3):
-        random = difference(model, disturber, noise, repeat)
-        up = difference(model, disturber, worst, repeat)
-        assert disturber.blocks(noise, repeat) == disturber.blocks(worst, repeat)
-        assert up.keys() == random.keys()
-        steps = []
-        for name in random:
-            places = random[name] != 0
-            assert torch.equal(up[name] != 0, places)
-            steps.append(up[name][places] / gradient[name][places])
-        step = torch.cat(steps)
-        # along the gradient, everywhere as far
-        assert step.min() > 0
-        assert torch.allclose(step, step.mean(), rtol=1e-3)
-        assert norm(up) == pytest.approx(norm(random), rel=1e-5)
-    assert disturber.relative_amplitude(worst) == disturber.relative_amplitude(noise)
-
-
-def norm(changes) -> float:
-    return math.sqrt(sum(float(change.double().square().sum()) for change in changes.values()))
-
-
-def test_the_gradient_is_computed_once_of_the_clean_model_and_only_if_needed():
-    model, calls = network(Fused), []
-    clean = state(model)
-
-    def gradient():
-        calls.append(same_bits(state(model), clean))
-        return uphill(model)
-
-    disturber = Disturber(model, fused_weights(), seed=0, gradient=gradient)
-    assert hash_of(disturber, asked("q", "all", 0.2, 0.45, 1))
-    assert hash_of(disturber, asked("q", "all", 0.0, 0.45, 1, "gradient")) == ""
-    assert calls == []
-    first = hash_of(disturber, asked("q", "all", 0.2, 0.45, 1, "gradient"))
-    assert first != hash_of(disturber, asked("q", "all", 0.2, 0.45, 1, "gradient"), 1)
-    assert first == hash_of(disturber, asked("q", "all", 0.2, 0.45, 1, "gradient"))
-    assert calls == [True]
-
-
-def test_a_gradient_of_any_length_is_a_direction_alone():
-    model = network(Fused)
-    cell = asked("v", "all", 0.2, 0.45, 1, "gradient")
-
-    def digest(length: float) -> str:
-        long = {name: length * value for name, value in uphill(model).items()}
-        return hash_of(Disturber(model, fused_weights(), seed=0, gradient=lambda: long), cell)
-
-    assert digest(2.0**-60) == digest(1.0) == digest(2.0**60)
-
-
-@pytest.mark.parametrize("value", [0.0, math.nan, math.inf])
-def test_a_gradient_that_says_no_way_up_is_refused(value):
-    model = network(Fused)
-    clean = state(model)
-    disturber = Disturber(
-        model, fused_weights(), seed=0, gradient=lambda: uphill(model, torch.tensor(value))
-    )
-    cell = asked("v", "all", 0.2, 0.45, 1, "gradient")
-    with (
-        pytest.raises(UserError, match=r"'v'.*norm.*worst_case to false"),
-        disturber.disturbed(cell, 0),
-    ):
-        pass
-    assert same_bits(state(model), clean)
-
-
-def test_no_element_reached_is_no_change_whatever_the_gradient():
-    model = network(Fused)
-    clean = state(model)
-    disturber = Disturber(model, fused_weights(), seed=0, gradient=lambda: uphill(model))
-    for kind in ("weights", "gradient"):
-        # a hundredth of 36
-        with disturber.disturbed(asked("v", "all", 0.2, 0.01, 1, kind), 0) as applied:
-            assert same_bits(state(model), clean)
-        assert len(applied.blocks) == LAYERS
-
-
 def test_cells_of_another_kind_or_model_are_refused():
     _, disturber = fused()
     with pytest.raises(ValueError, match="ActivationDisturber"):
@@ -455,60 +240,6 @@ def test_cells_of_another_kind_or_model_are_refused():
     with (
         pytest.raises(ValueError, match="needs a Disturber that is given one"),
         disturber.disturbed(asked("v", "all", 0.2, 0.45, 1, "gradient"), 0),
-    ):
-        pass
-
-
-@each_model
-def test_any_model_is_disturbed_without_its_name(name):
-    model = build(name)
-    clean = state(model)
-    components = registry.components(name, model)
-    assert registry.components_of(model) == components
-    for component, slices in components.items():
-        named = Disturber(model, components, seed=3)
-        layers = len({piece.block for piece in slices})
-        cell = asked(component, "all", 0.2, 0.45, 0.5, layers=layers)
-        with perturbed(
-            model, component, sigma=0.2, gamma=0.45, rho=0.5, repeat=1, seed=3
-        ) as applied:
-            noisy = state(model)
-        assert same_bits(state(model), clean)
-        with named.disturbed(cell, 1) as expected:
-            assert same_bits(state(model), noisy)
-        assert applied == expected
-        assert not same_bits(noisy, clean)
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"component": "conv"}, r"no component 'conv' .* choose one of .*spatial_attn\.v, "),
-        ({"gamma": 1.3}, "gamma = 1.3"),
-        ({"rho": -1}, "rho = -1"),
-        ({"sigma": -1}, "sigma = -1"),
-        ({"pool": "last"}, "all, front, middle, rear"),
-        ({"component": "global_attn", "pool": "rear"}, r"rear third .* 2 layers"),
-        ({"scale": "relative"}, "rel_fro"),
-        ({"mask": "soft"}, "bernoulli"),
-        ({"order": "none"}, "leading"),
-    ],
-)
-def test_what_cannot_be_done_is_said_in_one_sentence(changed, message):
-    model = build("uniformer_v2")
-    clean = state(model)
-    setting = {"component": "spatial_attn.v", "sigma": 0.1} | changed
-    with pytest.raises(UserError, match=message) as refused, perturbed(model, **setting):
-        pass
-    assert str(refused.value).endswith(".")
-    assert same_bits(state(model), clean)
-
-
-def test_a_model_of_somebody_else_is_refused():
-    wrapped = torch.nn.Sequential(build("swin"))
-    with (
-        pytest.raises(UserError, match="Sequential is no model"),
-        perturbed(wrapped, "mlp", sigma=0.1),
     ):
         pass
 

@@ -14,9 +14,8 @@ from signal_perception.evaluate import run as evaluate
 from signal_perception.evaluate import settings as evaluate_settings
 from signal_perception.inference import scorer
 from signal_perception.inference.blocks import Videos
-from signal_perception.noise import forecast, precision, run
+from signal_perception.noise import precision, run
 from signal_perception.noise.engine import Engine, Scored
-from signal_perception.noise.forecast import Seconds, Work
 from signal_perception.noise.run import Inputs
 from signal_perception.noise.settings import Settings
 from signal_perception.pipeline.errors import UserError
@@ -306,20 +305,6 @@ def test_what_a_run_will_cost_is_said_before_it_starts(
     assert lines[3].startswith("noise shapes: 12 of 12 units, ")
     score(inputs, settings(grids), tmp_path)
     assert capsys.readouterr().err.splitlines()[:2] == lines[:2]
-
-
-def test_the_forecast_adds_up() -> None:
-    seconds = Seconds(read=2.0, steps=(1.0, 10.0, 10.0, 1.0), clips=16)
-    # one part of three batches, of which all units begin with the last block but one of two
-    work = Work(all=[[1, 2, 2, 2]], left=[[2]], clips=[40])
-    plain, ours = 4 * 22 * 3, (21 + 3 * 11) * 3 + (1 + 10) * 3
-    assert work.saved(seconds) == pytest.approx(1 - ours / plain)
-    assert work.minutes(seconds) == pytest.approx(3 * (11 + 11 + 2) / 60)
-    assert Work([[]], [[]], [40]).saved(seconds) == 0
-    assert Work([[1]], [[]], [40]).minutes(seconds) == 0
-    line = forecast.costs(work, seconds, 2.0)
-    assert line.startswith(f"clean states save {100 * (1 - ours / plain):.0f} % of it; 3 of 4")
-    assert line.endswith("the others take at most 1.2 minutes")
 
 
 def test_the_gradient_is_computed_once_and_is_that_of_the_training_videos(
