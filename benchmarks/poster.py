@@ -5,8 +5,8 @@
 Counts come from the preset and the models' own shapes; the rates are those of README, "On a GPU"
 (one H100, bfloat16, forward at batch 16, training at batch 8). Not measured, so assumed: extraction
 at 1.1 times the forward pass, the goal; loading, reading and writing beside the model, hidden by
-it; cells of noise from whole blocks on, attention itself not counted. Eight GPUs run whole stages of
-different models and data sets side by side.
+it. Cells of noise are counted from whole blocks on, without attention's own products. Eight GPUs
+run whole stages of different models and data sets side by side.
 """
 
 import shutil
