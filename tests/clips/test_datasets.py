@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from signal_perception.clips import datasets
-from signal_perception.clips.datasets import TestClips, TrainClips, loader
+from signal_perception.clips.datasets import TestClips, TrainClips
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
-from tests.support.clips import make_store
+from tests.support.clips import batches, make_store
 
 
 def shown(sampling: str = "dense", **values: Any) -> Input:
@@ -53,7 +53,7 @@ def test_a_training_item_depends_on_seed_epoch_and_video_alone(store, tmp_path):
 
 
 def collected(dataset, batch: int, workers: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    return [(clips, labels) for clips, labels in loader(dataset, batch, workers)]
+    return [(clips, labels) for clips, labels in batches(dataset, batch, workers)]
 
 
 def test_workers_change_nothing_and_every_epoch_has_its_own_order(store):
@@ -70,7 +70,22 @@ def test_workers_change_nothing_and_every_epoch_has_its_own_order(store):
         orders.append(order)
     assert len({tuple(order) for order in orders}) == 3
     assert [len(labels) for _, labels in here] == [4, 4, 2]
-    assert [len(labels) for _, labels in loader(dataset, 4, drop_last=True)] == [4, 4]
+
+
+def test_copies_of_a_video_have_draws_of_their_own_and_some_videos_may_be_left_out(store):
+    dataset = train(store)
+    for copy in (1, 2):
+        again, label = dataset[copy * 10 + 4]
+        assert label == 4 % 3
+        assert (again[..., 1] == 4).all()
+        assert not torch.equal(again, dataset[4][0])
+    assert not torch.equal(dataset[14][0], dataset[24][0])
+    wanted = shown(frames=4, stride=3, size=16)
+    some = TrainClips(store, wanted, crop_area=(0.4, 1.0), flip=True, videos=[7, 2, 4])
+    assert len(some) == 3
+    assert [int(some[item][0][0, 0, 0, 1]) for item in range(6)] == [7, 2, 4, 7, 2, 4]
+    assert torch.equal(some[2][0], dataset[4][0])
+    assert torch.equal(some[5][0], dataset[14][0])
 
 
 def test_test_views_are_clips_by_crops_in_the_order_of_the_store(store):
@@ -83,17 +98,15 @@ def test_test_views_are_clips_by_crops_in_the_order_of_the_store(store):
     assert views[:3, :, 0, 0, 0].tolist() == [[0, 3, 7, 11]] * 3
     assert views[3:, :, 0, 0, 0].tolist() == [[18, 21, 25, 29]] * 3
     assert views[:, 0, 0, 0, 2].tolist() == [0, 10, 20] * 2
-    batches = list(loader(dataset, 4))
-    assert [int(v) for clips, _ in batches for v in clips[:, 0, 0, 0, 0, 1]] == list(range(10))
-    assert torch.cat([labels for _, labels in batches]).tolist() == store.labels.tolist()
+    found = list(batches(dataset, 4))
+    assert [int(v) for clips, _ in found for v in clips[:, 0, 0, 0, 0, 1]] == list(range(10))
+    assert torch.cat([labels for _, labels in found]).tolist() == store.labels.tolist()
     single = TestClips(store, shown("uniform", frames=4, stride=1, size=12))
     assert single[0][0].shape == (1, 4, 12, 12, 3)
 
 
 def test_clips_of_a_model_are_made_from_the_path_of_a_store(store):
     wanted = shown(frames=4, stride=3, size=16, resize=24)
-    random = datasets.train_clips(store.path, wanted, crop_area=(0.4, 1.0), flip=True, seed=0)
-    assert torch.equal(random[3][0], train(store)[3][0])
     fixed = datasets.test_clips(store.path, wanted, seed=1, clips=2, crops=3)
     expected = TestClips(store, wanted, seed=1, clips=2, crops=3)
     assert torch.equal(fixed[3][0], expected[3][0])
@@ -144,7 +157,7 @@ def test_memory_is_flat_after_the_first_pass(store, kind, workers):
     dataset = kind(store, shown(frames=30, stride=1, size=128))
     resident = []
     for _ in range(5):
-        for clips, _labels in loader(dataset, 4, workers):
+        for clips, _labels in batches(dataset, 4, workers):
             # pages that no one looks at are not resident
             assert clips[..., 0].max() == 29
         resident.append(psutil.Process().memory_info().rss / 1e6)

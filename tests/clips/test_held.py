@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from signal_perception.clips import held, store
-from signal_perception.clips.datasets import loader, train_clips
+from signal_perception.clips.datasets import TrainClips
 from signal_perception.clips.held import HeldStore, budget
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
 from signal_perception.pipeline.errors import UserError
-from tests.support.clips import make_store
+from tests.support.clips import batches, make_store
 
 # decoded bytes of a video of `make_store`
 VIDEO = 30 * 24 * 36 * 3
@@ -96,10 +96,10 @@ def test_frames_that_do_not_exist_are_refused_as_by_the_store(plain):
 
 def test_workers_decode_into_memory_that_all_share(plain, decoded, monkeypatch):
     monkeypatch.setenv(MEMORY, "100")
-    clips = train_clips(plain.path, shown(), crop_area=(0.4, 1.0), flip=True, seed=0)
-    there = list(loader(clips, 4, workers=2))
+    clips = TrainClips(HeldStore(plain.path, budget()), shown(), crop_area=(0.4, 1.0), flip=True)
+    there = list(batches(clips, 4, workers=2))
     assert not decoded
-    here = list(loader(clips, 4))
+    here = list(batches(clips, 4))
     assert not decoded, "the workers' frames are held here too"
     for (views, labels), (others, other_labels) in zip(here, there, strict=True):
         assert torch.equal(views, others)
@@ -110,11 +110,13 @@ def test_workers_decode_into_memory_that_all_share(plain, decoded, monkeypatch):
 def test_training_clips_are_the_same_with_and_without(plain, monkeypatch, workers):
     def epochs(memory: str) -> list[torch.Tensor]:
         monkeypatch.setenv(MEMORY, memory)
-        clips = train_clips(plain.path, shown(), crop_area=(0.4, 1.0), flip=True, seed=0)
+        clips = TrainClips(
+            HeldStore(plain.path, budget()), shown(), crop_area=(0.4, 1.0), flip=True
+        )
         found = []
         for epoch in range(3):
             clips.set_epoch(epoch)
-            found += [views for views, _ in loader(clips, 4, workers)]
+            found += [views for views, _ in batches(clips, 4, workers)]
         return found
 
     for views, others in zip(epochs("0"), epochs("100"), strict=True):

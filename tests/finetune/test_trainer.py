@@ -1,122 +1,210 @@
-"""Training is resumable to the bit, follows its schedule, and leaves frozen statistics alone."""
+"""Training is resumable to the bit and the same in parts, follows its recipe, and refuses NaN."""
 
 import io
 import math
-from dataclasses import asdict
 
 import pytest
 import torch
-from torch import nn
 
+from signal_perception.finetune import trainer as trainer_module
 from signal_perception.finetune.settings import Recipe
-from signal_perception.finetune.trainer import Epoch, Trainer
 from signal_perception.inference import networks
 from signal_perception.pipeline import params
+from signal_perception.pipeline.errors import UserError
+from tests.support import training
 from tests.support.project import ROOT
+from tests.support.training import EVERYTHING, recipe, train, trainer, weights
+
+MIXED = {"mixup": 0.8, "cutmix": 1.0, "label_smoothing": 0.1}
 
 
-class Small(nn.Module):
-    """A network with everything that has a state or draws at random: batch norm, dropout."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv3d(3, 4, 3)
-        self.norm = nn.BatchNorm3d(4)
-        self.drop = nn.Dropout(0.5)
-        self.head = nn.Linear(4, 3)
-
-    def forward(self, clip: torch.Tensor) -> torch.Tensor:
-        return self.head(self.drop(self.norm(self.conv(clip)).relu().mean((2, 3, 4))))
+def _equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> list[str]:
+    return [name for name in one if not torch.equal(one[name], other[name])]
 
 
-def _recipe(**changed: object) -> Recipe:
-    recipe = params.load(ROOT).models["i3d_inception"]["tiny"].recipe
-    small = {"epochs": 4, "warmup_epochs": 1, "lr": 0.01, "mixup": 0.2}
-    return recipe.model_copy(update=small | changed)
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "nesterov"])
+@pytest.mark.parametrize("after", [1, 3, 5])
+def test_a_resumed_run_equals_an_unbroken_one(optimiser: str, after: int) -> None:
+    values = recipe(optimiser=optimiser, **MIXED)
+    unbroken = trainer(values)
+    losses = train(unbroken, values, range(3))
 
-
-def _trainer(recipe: Recipe) -> Trainer:
-    torch.manual_seed(0)
-    return Trainer(
-        Small(),
-        recipe,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.5, 0.5, 0.5),
-        classes=3,
-        steps=2,
-        precision="float32",
-        seed=5,
-        run="test",
-    )
-
-
-def _batches(epoch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    generator = torch.Generator().manual_seed(epoch)
-    return [
-        (
-            torch.randint(0, 256, (4, 3, 5, 5, 3), dtype=torch.uint8, generator=generator),
-            torch.tensor([0, 1, 2, 1]),
-        )
-        for _ in range(2)
-    ]
-
-
-def _numbers(epoch: Epoch) -> str:
-    """All numbers to the last bit, as text, since NaN equals nothing."""
-    return str(asdict(epoch))
-
-
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
-def test_a_resumed_run_equals_an_unbroken_one(optimiser: str) -> None:
-    recipe = _recipe(optimiser=optimiser)
-    unbroken = _trainer(recipe)
-    rows = [unbroken.epoch(number, _batches(number)) for number in range(4)]
-
-    first = _trainer(recipe)
-    for number in range(2):
-        assert _numbers(first.epoch(number, _batches(number))) == _numbers(rows[number])
+    every = [each for epoch in range(3) for each in training.steps(unbroken, values, epoch)]
+    first = trainer(values)
+    for step, batches in every[:after]:
+        first.step(step, iter(batches))
+        # at the end of an epoch
+        if step.number % 2:
+            first.sums()
     file = io.BytesIO()
     torch.save(first.state(), file)
     file.seek(0)
     # the state of the global generator must not matter
     torch.manual_seed(99)
-    second = _trainer(recipe)
+    second = trainer(values)
     second.restore(torch.load(file, weights_only=True))
-    for number in (2, 3):
-        assert _numbers(second.epoch(number, _batches(number))) == _numbers(rows[number])
-    for name, value in unbroken.model.state_dict().items():
-        assert torch.equal(value, second.model.state_dict()[name]), name
+    sums = None
+    for step, batches in every[after:]:
+        second.step(step, iter(batches))
+        if step.number % 2:
+            sums = second.sums()
+    assert sums is not None
+    assert sums.loss / sums.clips == losses[-1]
+    assert not _equal(weights(unbroken), weights(second))
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 4])
+@pytest.mark.parametrize("values", [{}, MIXED, {"samples": 2, **MIXED}])
+def test_a_step_in_parts_is_the_step(
+    at_once: int, values: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With dropout, drop path and mixing: what is drawn belongs to a clip."""
+    chosen = recipe(clip_grad=1.0, **values)
+    whole = trainer(chosen, ("drop", "path"))
+    losses = train(whole, chosen, range(3))
+    monkeypatch.setattr(trainer_module, "_PIXELS_ON_CPU", at_once * 3 * 8 * 8)
+    parts = trainer(chosen, ("drop", "path"))
+    assert train(parts, chosen, range(3)) == pytest.approx(losses, rel=1e-5)
+    for name, value in weights(parts).items():
+        torch.testing.assert_close(value, weights(whole)[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_batch_norm_takes_its_statistics_from_as_many_clips_on_any_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chosen = recipe(norm_clips=4)
+    one = trainer(chosen)
+    train(one, chosen, range(2))
+    monkeypatch.setattr(trainer_module, "_PIXELS_ON_CPU", 1)
+    other = trainer(chosen)
+    train(other, chosen, range(2))
+    assert not _equal(weights(one), weights(other))
+    together = recipe()
+    whole = trainer(together)
+    train(whole, together, range(2))
+    assert "norm.running_mean" in _equal(weights(one), weights(whole))
+
+
+class _Short:
+    """Memory that does not do until so few clips are asked for at once."""
+
+    def __init__(self, fits: int, sparing: bool):
+        self.fits, self.sparing, self.refused = fits, sparing, 0
+
+    def __call__(self, made, step, inputs, targets, labels):
+        if len(labels) > self.fits or (self.sparing and not made._sparing):
+            self.refused += 1
+            raise torch.cuda.OutOfMemoryError
+        return self.part(made, step, inputs, targets, labels)
+
+
+@pytest.mark.parametrize(("parts", "fits", "refused"), [((), 3, 2), (EVERYTHING, 8, 1)])
+def test_a_step_that_does_not_fit_begins_again_in_smaller_parts(
+    parts: tuple[str, ...], fits: int, refused: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer clips where that is allowed; where batch norm forbids it, activations made twice."""
+    chosen = recipe()
+    usual = trainer(chosen, parts)
+    losses = train(usual, chosen, range(2))
+    short = _Short(fits, sparing="norm" in parts)
+    short.part = trainer_module.Trainer._part
+    monkeypatch.setattr(trainer_module.Trainer, "_part", lambda *given: short(*given))
+    made = trainer(chosen, parts, segments=True)
+    assert train(made, chosen, range(2)) == pytest.approx(losses, rel=1e-5)
+    assert short.refused == refused
+    for name, value in weights(made).items():
+        torch.testing.assert_close(value, weights(usual)[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_what_fits_in_no_way_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = recipe()
+    short = _Short(0, sparing=False)
+    monkeypatch.setattr(trainer_module.Trainer, "_part", lambda *given: short(*given))
+    with pytest.raises(UserError, match=r"8 clips of test at once do not fit the memory of cpu"):
+        train(trainer(chosen, segments=True), chosen, range(1))
+
+
+def test_frozen_batch_norm_keeps_its_statistics_and_train_moves_them() -> None:
+    for mode, same in (("frozen", True), ("train", False)):
+        chosen = recipe(batch_norm=mode)
+        made = trainer(chosen)
+        before = weights(made)["norm.running_mean"]
+        train(made, chosen, range(1))
+        assert torch.equal(weights(made)["norm.running_mean"], before) == same
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 5, 7, 15, 16, 40])
+def test_every_batch_trains(batch: int) -> None:
+    """16 videos leave a rest, or are less than a batch."""
+    chosen = recipe(batch=batch, **MIXED)
+    assert all(math.isfinite(loss) for loss in train(trainer(chosen), chosen, range(2)))
+
+
+@pytest.mark.parametrize("lr", [1e9, 1e30])
+def test_a_loss_that_is_no_number_ends_training_with_its_step(lr: float) -> None:
+    chosen = recipe(lr=lr, warmup_epochs=0)
+    with pytest.raises(
+        UserError, match=r"loss of test is (nan|inf) at step \d of 2 in epoch \d of 4; the last go"
+    ):
+        train(trainer(chosen), chosen, range(4))
+
+
+def test_no_state_is_kept_of_a_loss_that_is_no_number() -> None:
+    """On a GPU nobody looks at once."""
+    chosen = recipe()
+    made = trainer(chosen)
+    made._unseen[3] = torch.tensor(math.nan)
+    with pytest.raises(UserError, match=r"is nan at step 2 of 2 in epoch 2 of 4"):
+        made.state()
+
+
+def test_it_learns() -> None:
+    chosen = recipe(epochs=40, lr=0.02)
+    losses = train(trainer(chosen, ()), chosen, range(40))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_the_mean_loss_is_that_of_the_clips() -> None:
+    chosen = recipe(lr=1e-12, weight_decay=0.0, batch=5)
+    made = trainer(chosen, ())
+    loss = train(made, chosen, range(1))[0]
+    sums = made.score(iter([training.clips(tuple(range(16)))]))
+    assert loss == pytest.approx(sums.loss / 16, rel=1e-5)
+    assert sums.clips == 16
+
+
+def test_mixed_clips_have_no_one_class() -> None:
+    for values, mixed in ((MIXED, True), ({}, False)):
+        chosen = recipe(**values)
+        made = trainer(chosen)
+        for step, batches in training.steps(made, chosen, 0):
+            made.step(step, iter(batches))
+        assert math.isnan(made.sums().correct) == mixed
 
 
 def test_the_rate_rises_then_falls() -> None:
-    trainer = _trainer(_recipe(epochs=10, warmup_epochs=2, min_lr=0.0001))
-    rates = [trainer.epoch(number, _batches(number)).lr for number in range(10)]
+    chosen = recipe(epochs=10, warmup_epochs=2, min_lr=0.0001, layer_decay=0.5)
+    made, rates = trainer(chosen), []
+    for epoch in range(10):
+        train(made, chosen, range(epoch, epoch + 1))
+        rates.append(made.rate)
     assert rates[0] < rates[1] < rates[2]
     assert rates[3:] == sorted(rates[3:], reverse=True)
     assert rates[2] == pytest.approx(0.01, rel=0.05)
     assert rates[-1] < 0.001
 
 
-def test_frozen_batch_norm_keeps_its_statistics_and_train_moves_them() -> None:
-    for mode, same in (("frozen", True), ("train", False)):
-        trainer = _trainer(_recipe(batch_norm=mode))
-        before = trainer.model.state_dict()["norm.running_mean"].clone()
-        trainer.epoch(0, _batches(0))
-        assert torch.equal(trainer.model.state_dict()["norm.running_mean"], before) == same
+def test_float16_wants_a_gpu() -> None:
+    with pytest.raises(UserError, match="float16, which needs a GPU; choose bfloat16 or float32"):
+        trainer(recipe(), precision="float16")
 
 
-def test_it_learns() -> None:
-    trainer = _trainer(_recipe(epochs=40, mixup=0.0, label_smoothing=0.0))
-    labels = torch.tensor([0, 1, 2, 0])
-    clips = (labels * 100).to(torch.uint8).view(4, 1, 1, 1, 1).expand(4, 3, 5, 5, 3).contiguous()
-    rows = [trainer.epoch(number, [(clips, labels)] * 2) for number in range(40)]
-    assert rows[-1].loss < 0.5 * rows[0].loss
-
-
-def test_top1_is_told_only_where_every_clip_has_one_class() -> None:
-    mixed, plain = (_trainer(_recipe(mixup=mixup)).epoch(0, _batches(0)) for mixup in (0.2, 0.0))
-    assert math.isnan(mixed.top1)
-    assert 0 <= plain.top1 <= 100
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_a_gpu_trains_in_every_precision(precision: str) -> None:
+    chosen: Recipe = recipe(epochs=40, lr=0.02)
+    losses = train(trainer(chosen, (), precision=precision), chosen, range(40))
+    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_the_number_of_cpu_threads_is_a_parameter_not_the_machines() -> None:

@@ -1,9 +1,13 @@
 """Small clip stores, written by the code that writes large ones."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from signal_perception.clips import datasets
+from signal_perception.clips.datasets import TestClips, TrainClips
 from signal_perception.clips.pictures import encoder
 from signal_perception.clips.store import ClipStore
 from signal_perception.decode.catalogue import Video
@@ -34,3 +38,13 @@ def make_store(path: Path, numbers: range) -> ClipStore:
         write_shard(path, shard, pairs[shard::2])
     write_index(path, ("a", "b", "c"), shard_rows(path, 0) + shard_rows(path, 1))
     return ClipStore(path)
+
+
+def batches(
+    clips: TrainClips | TestClips, size: int, workers: int = 0
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of a loader: training clips in the epoch's order, test views in the store's."""
+    training = isinstance(clips, TrainClips)
+    order = datasets.epoch_order(clips) if training else np.arange(len(clips))
+    pieces = [order[start : start + size].tolist() for start in range(0, len(order), size)]
+    yield from datasets.loader(clips, pieces, workers)

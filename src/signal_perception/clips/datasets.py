@@ -5,26 +5,29 @@ worker or the size of the data set. Clip stores open their shards at first use, 
 handed to forked or spawned workers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from signal_perception.clips import sampling, transforms
-from signal_perception.clips.held import HeldStore, budget
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
 from signal_perception.seeding import generator
 
 
 class TrainClips(Dataset):
-    """One random clip of each video: item = (uint8 (t s s c), label).
+    """Random clips of each video: item = (uint8 (t s s c), label).
+
+    Item k·n + v is the k-th clip of the v-th of the n videos.
 
     Parameters
     ----------
     input: which frames, and the side s of the clip.
     crop_area: of the random crop, see `sampling.train_crop`. flip: mirror half of the clips.
+    videos: numbers of those of the store that are shown; None: all.
     """
 
     def __init__(
@@ -35,9 +38,11 @@ class TrainClips(Dataset):
         crop_area: tuple[float, float] = (1.0, 1.0),
         flip: bool = False,
         seed: int = 0,
+        videos: Sequence[int] | None = None,
     ):
         self.store, self.input, self.seed = store, input, seed
         self.crop_area, self.flip = crop_area, flip
+        self.videos = list(range(len(store)) if videos is None else videos)
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -45,10 +50,13 @@ class TrainClips(Dataset):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.store)
+        return len(self.videos)
 
-    def __getitem__(self, video: int) -> tuple[torch.Tensor, int]:
-        rng = generator(self.seed, "train", self.epoch, self.store.ids[video])
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, int]:
+        copy, place = divmod(item, len(self.videos))
+        video = self.videos[place]
+        name = (self.store.ids[video], *([copy] if copy else []))
+        rng = generator(self.seed, "train", self.epoch, *name)
         total, fps = int(self.store.frames[video]), float(self.store.fps[video])
         indices = sampling.train_indices(
             self.input.sampling, total, fps, self.input.frames, self.input.stride, rng
@@ -116,17 +124,6 @@ class TestClips(Dataset):
         return found
 
 
-def train_clips(
-    path: Path, input: Input, *, crop_area: tuple[float, float], flip: bool, seed: int
-) -> TrainClips:
-    """Random clips of the videos in the clip store at `path`, one per video and epoch.
-
-    Videos that fit in memory are decoded once, see `held.HeldStore`.
-    """
-    store = HeldStore(path, budget())
-    return TrainClips(store, input, crop_area=crop_area, flip=flip, seed=seed)
-
-
 def test_clips(path: Path, input: Input, *, seed: int, clips: int = 1, crops: int = 1) -> TestClips:
     """The fixed views of the videos in the clip store at `path`."""
     return TestClips(ClipStore(path), input, clips=clips, crops=crops, seed=seed)
@@ -137,36 +134,25 @@ test_clips.__test__ = False  # type: ignore[attr-defined]
 
 
 def loader(
-    dataset: TrainClips | TestClips, batch: int, workers: int = 0, *, drop_last: bool = False
+    clips: TrainClips | TestClips, pieces: Sequence[Sequence[int]], workers: int = 0
 ) -> DataLoader:
-    """Batches of `batch` items.
-
-    Training clips come in the epoch's random order, test views in the store's order.
+    """Batches of items and labels (b,), those of one piece after the other.
 
     workers: processes that decode ahead; 0 decodes in this one. Results are the same for any
         number.
     """
     return DataLoader(
-        dataset,
-        batch_size=batch,
-        sampler=_EpochOrder(dataset) if isinstance(dataset, TrainClips) else None,
+        clips,
+        # a list of lists is what it asks of a sampler of batches
+        batch_sampler=pieces,  # type: ignore[arg-type]
         num_workers=workers,
-        drop_last=drop_last,
         pin_memory=torch.cuda.is_available(),
         # new workers for every loop: they see the epoch that was set before it
         persistent_workers=False,
     )
 
 
-class _EpochOrder(Sampler[int]):
-    """A random order of the videos which depends on (seed, epoch) of the data set."""
-
-    def __init__(self, dataset: TrainClips):
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __iter__(self) -> Iterator[int]:
-        rng = generator(self.dataset.seed, "order", self.dataset.epoch)
-        yield from rng.permutation(len(self.dataset)).tolist()
+def epoch_order(clips: TrainClips) -> np.ndarray:
+    """A random order of the videos, int64 (n,), which depends on (seed, epoch) of the data set."""
+    rng = generator(clips.seed, "order", clips.epoch)
+    return rng.permutation(len(clips))

@@ -1,101 +1,260 @@
-"""A training run, epoch by epoch; a killed one continues after its last complete epoch."""
+"""A training run, step by step; a killed one continues after the last step that it kept."""
 
-import math
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from signal_perception.clips.datasets import loader, train_clips
+from signal_perception.clips import datasets
+from signal_perception.clips.datasets import TestClips, TrainClips
+from signal_perception.clips.held import HeldStore, budget
+from signal_perception.clips.order import Step, epoch, steps_of
+from signal_perception.finetune import speed, validation
+from signal_perception.finetune.processes import Processes
 from signal_perception.finetune.settings import Settings
-from signal_perception.finetune.trainer import Trainer
+from signal_perception.finetune.trainer import Batch, Sums, Trainer
 from signal_perception.inference import networks
-from signal_perception.models.core import checkpoints
+from signal_perception.inference.ahead import read_ahead
+from signal_perception.inference.device import threads_to_read
+from signal_perception.models.core import checkpoints, registry
 from signal_perception.pipeline import workers
 from signal_perception.pipeline.progress import Progress
 from signal_perception.pipeline.units import write_atomically
+from signal_perception.seeding import generator
 
 # More processes that load do not make training faster, and they are begun anew in every epoch.
 _MOST_LOADERS = 8
+# The state of a run is kept after every epoch, and within one after so many seconds.
+_SECONDS_BETWEEN_STATES = 300.0
+# Training videos on which top-1 is measured where clips are mixed.
+_SAMPLE = 256
+# Clips that are scored at a time.
+_SCORED = 16
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a run reads and writes.
+
+    clips: the clip store. state: of a run that is killed. start, weights: before the first step,
+    see `networks.fresh`, and after the last. curve: a row per epoch, complete at any time. log: of
+    speed, which no result depends on, see `speed`.
+    """
+
+    clips: Path
+    state: Path
+    start: Path
+    weights: Path
+    curve: Path
+    log: Path
 
 
 def finetune(
-    settings: Settings,
-    dataset: str,
-    model: str,
-    *,
-    clips: Path,
-    checkpoint: Path,
-    start: Path,
-    weights: Path,
+    settings: Settings, dataset: str, model: str, files: Files, processes: Processes | None = None
 ) -> pd.DataFrame:
     """Train a model on the clips of a store, write its weights, and answer with its curve.
 
-    The curve has a row per epoch, see `trainer.Epoch`.
-
-    Parameters
-    ----------
-    clips: the clip store.
-    checkpoint: where the state after each epoch is kept, for a run that is killed.
-    start: where the weights before the first step go, see `networks.fresh`.
-    weights: where those after the last one go.
+    A row per epoch: `epoch`, from 0; `lr` of the last step; `loss`, mean over the clips as they
+    were trained on; `top1` (percent) of the same clips, or, where clips are mixed, after the epoch
+    of up to 256 training videos as they are; with a validation split, after the epoch,
+    `validation_loss` and `validation_top1` of its videos (one view each).
     """
-    entry, recipe = settings.model, settings.model.recipe
-    shown = train_clips(
-        clips,
-        entry.input,
-        crop_area=recipe.crop_area,
-        flip=settings.dataset.flip,
-        seed=settings.seed,
-    )
-    classes = len(shown.store.classes)
-    batches = loader(shown, recipe.batch, min(workers.count() - 1, _MOST_LOADERS))
-    network = networks.fresh(
-        model,
-        entry.network,
-        classes=classes,
-        pretrained=entry.pretrained,
-        seed=settings.seed,
-        dataset=dataset,
-        threads=settings.cpu_threads,
-    )
-    checkpoints.save(network, start)
-    trainer = _trainer(settings, network, f"{dataset}/{model}", classes, len(batches))
-    rows: list[dict] = []
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        rows = state["rows"]
-        trainer.restore(state["trainer"])
-    label = f"finetune {dataset} {model}"
-    with Progress(recipe.epochs, label, "epoch", done=len(rows)) as progress:
-        for number in range(len(rows), recipe.epochs):
-            shown.set_epoch(number)
-            rows.append(asdict(trainer.epoch(number, batches)))
-            state = {"rows": rows, "trainer": trainer.state()}
-            write_atomically(checkpoint, lambda path, state=state: torch.save(state, path))
-            progress.advance(note=_note(rows[-1]))
-    checkpoints.save(trainer.model, weights)
-    return pd.DataFrame(rows)
+    return _Run(settings, dataset, model, files, processes or Processes()).through()
 
 
-def _trainer(settings: Settings, network: nn.Module, run: str, classes: int, steps: int) -> Trainer:
+class _Run:
+    def __init__(
+        self, settings: Settings, dataset: str, model: str, files: Files, processes: Processes
+    ):
+        entry, self._recipe = settings.model, settings.model.recipe
+        self._files, self._processes, self._seed = files, processes, settings.seed
+        self._name = f"{dataset}/{model}"
+        # videos that fit in memory are decoded once
+        store = HeldStore(files.clips, budget())
+        parts = validation.split(
+            store.labels.tolist(),
+            store.groups,
+            self._recipe.validation,
+            seed=settings.seed,
+            dataset=dataset,
+        )
+        self._clips = TrainClips(
+            store,
+            entry.input,
+            crop_area=self._recipe.crop_area,
+            flip=settings.dataset.flip,
+            seed=settings.seed,
+            videos=parts.train,
+        )
+        self._views = TestClips(store, entry.input)
+        self._validation, self._sample = parts.validation, self._unmixed(parts.train)
+        network = networks.fresh(
+            model,
+            entry.network,
+            classes=len(store.classes),
+            pretrained=entry.pretrained,
+            seed=settings.seed,
+            dataset=dataset,
+            threads=settings.cpu_threads,
+        )
+        if processes.first:
+            checkpoints.save(network, files.start)
+        self._steps = steps_of(len(self._clips), self._recipe.samples, self._recipe.batch)
+        self._trainer = _trainer(
+            settings,
+            model,
+            network,
+            self._name,
+            classes=len(store.classes),
+            steps=self._steps,
+            processes=processes,
+        )
+        self._speed = speed.Speed(files.log if processes.first else None)
+        # what was done, with the first step that was not
+        self._rows: list[dict[str, float]] = []
+        self._next = 0
+
+    def through(self) -> pd.DataFrame:
+        """All steps that are left."""
+        self._resume()
+        total, label = self._steps * self._recipe.epochs, f"finetune {self._name.replace('/', ' ')}"
+        speaks = Progress(total, label, "step", done=self._next) if self._processes.first else None
+        with speaks or nullcontext():
+            while self._next < total:
+                self._epoch(speaks)
+        if self._processes.first:
+            checkpoints.save(self._trainer.model, self._files.weights)
+        return pd.DataFrame(self._rows)
+
+    def _epoch(self, progress: Progress | None) -> None:
+        """The steps of an epoch from the next one on, and its row."""
+        number, begun = divmod(self._next, self._steps)
+        self._clips.set_epoch(number)
+        steps = list(self._planned())[begun:]
+        pieces = [piece.items for step in steps for piece in step.pieces]
+        loaders = max(0, min(workers.count() // self._processes.here - 1, _MOST_LOADERS))
+        batches = iter(datasets.loader(self._clips, pieces, loaders))
+        self._speed.begin()
+        for step in steps:
+            self._trainer.step(step, batches)
+            self._next = step.number + 1
+            self._speed.count(step.clips)
+            if self._next % self._steps and self._speed.since_state() > _SECONDS_BETWEEN_STATES:
+                self._keep()
+            if progress:
+                progress.advance(note=_note(self._rows))
+        self._trainer.average_statistics()
+        self._rows.append(self._row(number))
+        self._speed.end(number, self._trainer.where)
+        self._keep()
+        if self._processes.first:
+            table = pd.DataFrame(self._rows)
+            write_atomically(self._files.curve, lambda path: table.to_csv(path, index=False))
+
+    def _planned(self) -> Iterator[Step]:
+        return epoch(
+            datasets.epoch_order(self._clips),
+            self._clips.epoch * self._steps,
+            samples=self._recipe.samples,
+            batch=self._recipe.batch,
+            together=self._trainer.together,
+            process=self._processes.rank,
+            processes=self._processes.count,
+        )
+
+    def _row(self, number: int) -> dict[str, float]:
+        rate, seen = self._trainer.rate, self._trainer.sums()
+        own = self._score(self._sample) if self._sample else seen
+        row = {"epoch": number, "lr": rate, "loss": seen.loss / seen.clips, "top1": _percent(own)}
+        if self._validation:
+            held_out = self._score(self._validation)
+            row["validation_loss"] = held_out.loss / held_out.clips
+            row["validation_top1"] = _percent(held_out)
+        return row
+
+    def _score(self, videos: Sequence[int]) -> Sums:
+        """The model as it is on one view of each video; each process takes its share."""
+        own = videos[self._processes.rank :: self._processes.count]
+        return self._trainer.score(self._viewed(own))
+
+    def _viewed(self, videos: Sequence[int]) -> Iterator[Batch]:
+        threads = threads_to_read()
+        shown = read_ahead(self._views.__getitem__, videos, threads=threads, ahead=threads + 2)
+        waiting: list[tuple[torch.Tensor, int]] = []
+        for each in shown:
+            waiting.append(each)
+            if len(waiting) == _SCORED:
+                yield _stacked(waiting)
+                waiting = []
+        if waiting:
+            yield _stacked(waiting)
+
+    def _unmixed(self, videos: Sequence[int]) -> Sequence[int]:
+        """Videos whose top-1 is measured where that of the training clips is not defined."""
+        if not (self._recipe.mixup or self._recipe.cutmix):
+            return ()
+        order = generator(self._seed, "sample", self._name).permutation(len(videos))
+        return tuple(np.array(videos)[np.sort(order[:_SAMPLE])].tolist())
+
+    def _resume(self) -> None:
+        if not self._files.state.is_file():
+            return
+        state = torch.load(self._files.state, map_location="cpu", weights_only=True)
+        self._rows, self._next = state["rows"], state["next"]
+        self._trainer.restore(state["trainer"])
+
+    def _keep(self) -> None:
+        """Keep the state of the run, as it is after the last step."""
+        if self._processes.first:
+            state = {"rows": self._rows, "next": self._next, "trainer": self._trainer.state()}
+            write_atomically(self._files.state, lambda path: torch.save(state, path))
+        self._speed.state_kept()
+
+
+def _trainer(
+    settings: Settings,
+    model: str,
+    network: nn.Module,
+    run: str,
+    *,
+    classes: int,
+    steps: int,
+    processes: Processes,
+) -> Trainer:
     """A trainer of a fresh network before its first epoch of `steps` steps."""
     entry = settings.model
     return Trainer(
         network,
         entry.recipe,
-        mean=entry.input.mean,
-        std=entry.input.std,
+        input=entry.input,
         classes=classes,
         steps=steps,
         precision=settings.finetune.precision,
         seed=settings.seed,
         run=run,
+        segments=registry.segments(model, network),
+        processes=processes,
     )
 
 
-def _note(row: dict) -> str:
-    loss = f"loss {row['loss']:.3f}"
-    return loss if math.isnan(row["top1"]) else f"{loss}, top-1 {row['top1']:.1f} %"
+def _stacked(waiting: Sequence[tuple[torch.Tensor, int]]) -> Batch:
+    """Items with one view each as a batch."""
+    views, labels = zip(*waiting, strict=True)
+    return torch.cat(views), torch.tensor(labels)
+
+
+def _percent(sums: Sums) -> float:
+    return 100 * sums.correct / sums.clips
+
+
+def _note(rows: Sequence[dict[str, float]]) -> str:
+    """What the last epoch came to, for the bar."""
+    if not rows:
+        return ""
+    loss, top1 = f"loss {rows[-1]['loss']:.3f}", rows[-1]["top1"]
+    return f"{loss}, top-1 {top1:.1f} %"

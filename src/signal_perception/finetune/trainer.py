@@ -1,45 +1,58 @@
-"""Fine-tuning of one model, one epoch at a time, resumable after each.
+"""Fine-tuning of one model, one step at a time; what a step does depends on its clips alone.
 
-Every random choice of a step (dropout, drop path, mixup) is drawn from a generator keyed by seed,
-run and step, so an epoch gives the same weights whether or not the run was interrupted before it.
-On a GPU the two I3Ds are an exception: three steps did not repeat their bits there.
+Every random choice of a step belongs to a clip or a pair of clips and derives from seed, run, step
+and place, so that a step is the same, to rounding, whether it runs at once or in parts, in one
+process or several, and whether or not the run was interrupted before it. On a CPU it is the same to
+the bit for one number of processes. On a GPU the two I3Ds are an exception: three steps did not
+repeat their bits there.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import chain
+from typing import Any
 
-import numpy as np
 import torch
-from accelerate import Accelerator
-
-from signal_perception.models.core import torchvision_shim  # noqa: F401 — before any import of timm
-
-# isort: split
-from timm.data.mixup import Mixup
-from timm.optim._optim_factory import create_optimizer_v2
-from timm.scheduler.cosine_lr import CosineLRScheduler
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
 
 from signal_perception import seeding
+from signal_perception.clips.order import Piece, Step
+from signal_perception.clips.settings import Input
 from signal_perception.clips.transforms import normalise
+from signal_perception.finetune import optimiser
+from signal_perception.finetune.drops import Drops
+from signal_perception.finetune.mixing import Mixing
+from signal_perception.finetune.processes import Processes
 from signal_perception.finetune.settings import Recipe
-from signal_perception.inference.device import device
+from signal_perception.inference.batch import asked
+from signal_perception.inference.device import arithmetic, device
+from signal_perception.models.core.state import Segment, State
+from signal_perception.pipeline.errors import UserError
+
+# Clips (b t h w c) uint8 and their labels (b,).
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+# Pixels of the clips that run at once on a CPU: some GB of memory with the largest networks.
+_PIXELS_ON_CPU = 5_000_000
+# A GPU's losses are looked at after so many steps, since whoever looks waits for it.
+_STEPS_UNSEEN = 20
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One row of the training curve, over the training clips as they were augmented.
+class Sums:
+    """Of the clips of some steps, as they were augmented: loss, right at top-1, and their number.
 
-    lr: the last learning rate. loss: mean over the clips. top1: percent; NaN under mixup, where a
-    clip is a mixture of two and has no one class.
+    correct: NaN under mixup or cutmix, where a clip has no one class.
     """
 
-    epoch: int
-    lr: float
     loss: float
-    top1: float
+    correct: float
+    clips: int
 
 
 class Trainer:
@@ -47,9 +60,10 @@ class Trainer:
 
     Parameters
     ----------
-    model: network with logits of `classes` classes.
-    recipe: optimiser, schedule, regularisation. mean, std: of the pixels, per channel.
-    steps: optimiser steps per epoch.
+    model: network with logits of `classes` classes; its modules that drop at random are replaced.
+    segments: its forward pass in steps, of which memory can be spared; None: as a whole.
+    recipe: optimiser, schedule, regularisation. input: how its pixels are made.
+    steps: of the optimiser, per epoch.
     seed, run: what random draws derive from, e.g. 0 and "shapes/i3d_inception".
     """
 
@@ -58,101 +72,289 @@ class Trainer:
         model: nn.Module,
         recipe: Recipe,
         *,
-        mean: Sequence[float],
-        std: Sequence[float],
+        input: Input,
         classes: int,
         steps: int,
         precision: str,
         seed: int,
         run: str,
+        segments: Sequence[Segment] | None = None,
+        processes: Processes | None = None,
     ):
-        self._recipe, self._steps, self._seed, self._run = recipe, steps, seed, run
-        self._mean, self._std = mean, std
-        self._accelerator = Accelerator(
-            mixed_precision="bf16" if precision == "bfloat16" else "no", cpu=device().type == "cpu"
-        )
-        optimiser = create_optimizer_v2(
-            model,
-            opt={"adamw": "adamw", "sgd": "nesterov"}[recipe.optimiser],
-            lr=recipe.lr,
-            weight_decay=recipe.weight_decay,
-            layer_decay=recipe.layer_decay,
-            # the same bits in fewer calls; what a GPU does by default
-            foreach=True,
-        )
-        warmup = round(recipe.warmup_epochs * steps)
-        self._schedule = CosineLRScheduler(
-            optimiser,
-            t_initial=max(recipe.epochs * steps - warmup, 1),
-            lr_min=recipe.min_lr,
-            warmup_t=warmup,
-            warmup_prefix=True,
-            t_in_epochs=False,
-        )
-        self._mixup = (
-            Mixup(
-                mixup_alpha=recipe.mixup,
-                label_smoothing=recipe.label_smoothing,
-                num_classes=classes,
+        self._recipe, self._input, self._precision = recipe, input, precision
+        self._steps, self._seed, self._run = steps, seed, run
+        self._segments, self._processes = segments, processes or Processes()
+        self.where = device()
+        if precision == "float16" and self.where.type == "cpu":
+            raise UserError(
+                "finetune.precision is float16, which needs a GPU; choose bfloat16 or float32."
             )
-            if recipe.mixup
-            else None
-        )
-        self._model, self._optimiser = self._accelerator.prepare(model, optimiser)
+        self.model = model.to(self.where)
+        self._optimiser = optimiser.optimiser(model, recipe)
+        self._schedule = optimiser.schedule(self._optimiser, recipe, steps)
+        self._scaler = torch.amp.GradScaler(self.where.type, enabled=precision == "float16")
+        self._mixing = Mixing(recipe, classes) if recipe.mixup or recipe.cutmix else None
+        self._drops = Drops(model, seed, run)
+        self._norms = [
+            module
+            for module in model.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+        ]
+        self._at_once = self._first_batch()
+        self._sparing = False
+        # number of a step → its mean loss, not looked at yet
+        self._unseen: dict[int, torch.Tensor] = {}
+        self._sums, self._clips = torch.zeros(2, dtype=torch.float64, device=self.where), 0
 
     @property
-    def model(self) -> nn.Module:
-        """The network itself, without Accelerate's wrapper."""
-        return self._accelerator.unwrap_model(self._model)
+    def together(self) -> int:
+        """Clips of a step that must stay together: pairs, or those of a batch norm's statistics."""
+        if not self._norms or self._recipe.batch_norm == "frozen":
+            return 2
+        return self._recipe.norm_clips or self._recipe.batch
 
-    def state(self) -> dict[str, object]:
-        """Everything the next epoch needs, on the CPU."""
-        return {"model": self.model.state_dict(), "optimiser": self._optimiser.state_dict()}
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step, where nothing scales it."""
+        group = self._optimiser.param_groups[0]
+        return float(group["lr"]) / group["lr_scale"]
 
-    def restore(self, state: dict[str, dict]) -> None:
+    def step(self, step: Step, batches: Iterator[Batch]) -> None:
+        """Train on the clips of a step; `batches` gives those of each of its pieces."""
+        self.model.train()
+        if self._recipe.batch_norm == "frozen":
+            for module in self._norms:
+                module.eval()
+        self._schedule.step_update(step.number)
+        kept: list[Batch] = []
+        while True:
+            try:
+                sums = self._gradients(step, chain(list(kept), _keeping(batches, kept)))
+                break
+            except torch.cuda.OutOfMemoryError:
+                self._spare_memory(max(len(piece.places) for piece in step.pieces))
+        self._take(step, sums)
+        self._scaler.unscale_(self._optimiser)
+        if self._recipe.clip_grad is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self._recipe.clip_grad)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+
+    def sums(self) -> Sums:
+        """Of all steps since this was last asked; UserError where a loss is no number."""
+        self._look()
+        loss, correct = self._sums.tolist()
+        found = Sums(loss, math.nan if self._mixing else correct, self._clips)
+        self._sums.zero_()
+        self._clips = 0
+        return found
+
+    @torch.inference_mode()
+    def score(self, batches: Iterable[Batch]) -> Sums:
+        """The model as it is on clips as they are: evaluation mode, no smoothing."""
+        self.model.eval()
+        total, count = torch.zeros(2, dtype=torch.float64, device=self.where), 0
+        for clips, labels in batches:
+            for part in _chunks(range(len(labels)), self._at_once):
+                chosen = slice(part.start, part.stop)
+                inputs, targets = self._pixels(clips[chosen]), labels[chosen].to(self.where)
+                with arithmetic(self._precision, self.where):
+                    logits = self.model(inputs)
+                total += _counted(logits.float(), targets, targets)
+                count += len(targets)
+        counted = torch.cat([total, total.new_tensor([count])])
+        self._processes.add([counted])
+        loss, correct, clips = counted.tolist()
+        return Sums(loss, correct, int(clips))
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step needs.
+
+        UserError where a loss is no number: such a state would be of no use.
+        """
+        self._look()
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "sums": self._sums,
+            "clips": self._clips,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
         """Continue from `state`."""
         self.model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
+        self._scaler.load_state_dict(state["scaler"])
+        self._sums.copy_(state["sums"])
+        self._clips = state["clips"]
 
-    def epoch(self, number: int, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Epoch:
-        """Train once on batches of (clips uint8 (b t h w c), labels (b,)); `number` is from 0."""
-        self._model.train()
-        if self._recipe.batch_norm == "frozen":
-            for module in self._model.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-        loss_sum = correct = seen = 0.0
-        for index, (clips, labels, *_) in enumerate(batches):
-            step = number * self._steps + index
-            loss, hits = self._step(step, clips, labels)
-            loss_sum, correct, seen = (
-                loss_sum + loss * len(labels),
-                correct + hits,
-                seen + len(labels),
-            )
-        lr = float(self._optimiser.param_groups[-1]["lr"])
-        top1 = math.nan if self._mixup else 100 * correct / seen
-        return Epoch(number, lr, loss_sum / seen, top1)
+    def average_statistics(self) -> None:
+        """Give the batch norms of all processes the mean of their running statistics."""
+        if self._processes.count == 1 or self._recipe.batch_norm == "frozen":
+            return
+        found = [
+            buffer
+            for module in self._norms
+            for buffer in (module.running_mean, module.running_var)
+            if buffer is not None
+        ]
+        self._processes.add(found)
+        for buffer in found:
+            buffer.div_(self._processes.count)
 
-    def _step(self, step: int, clips: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
-        where, recipe = self._accelerator.device, self._recipe
-        torch.manual_seed(seeding.integer(self._seed, "step", self._run, step))
-        # timm's Mixup draws from NumPy's global generator
-        mixup_seed = seeding.integer(self._seed, "mixup", self._run, step) % 2**32
-        np.random.seed(mixup_seed)  # noqa: NPY002
-        self._schedule.step_update(step)
-        inputs = normalise(clips.to(where), self._mean, self._std)
-        targets = labels.to(where)
-        if self._mixup is not None:
-            inputs, targets = self._mixup(inputs, targets)
-        with self._accelerator.autocast():
-            logits = self._model(inputs)
-        smoothing = 0.0 if self._mixup else recipe.label_smoothing
-        loss = cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+    def _gradients(self, step: Step, batches: Iterator[Batch]) -> torch.Tensor:
+        """The gradient of a step, summed over all processes: loss and hits, float64 (2,)."""
         self._optimiser.zero_grad()
-        self._accelerator.backward(loss)
-        if recipe.clip_grad is not None:
-            self._accelerator.clip_grad_norm_(self._model.parameters(), recipe.clip_grad)
-        self._optimiser.step()
-        hits = (logits.detach().argmax(1) == labels.to(where)).sum()
-        return float(loss.detach()), float(hits)
+        sums = torch.zeros(2, dtype=torch.float64, device=self.where)
+        for piece, (clips, labels) in zip(step.pieces, batches):
+            inputs, labels = self._pixels(clips), labels.to(self.where, non_blocking=True)
+            targets = labels
+            if self._mixing is not None:
+                seed = partial(seeding.integer, self._seed, "mixup", self._run, step.number)
+                targets = self._mixing(inputs, labels, piece.units, seed)
+            for part in self._parts(piece):
+                own = slice(part.start - piece.places.start, part.stop - piece.places.start)
+                with self._drops.of(step.number, part):
+                    sums += self._part(step, inputs[own], targets[own], labels[own])
+        self._add_up(sums)
+        return sums
+
+    def _add_up(self, sums: torch.Tensor) -> None:
+        """Replace gradients and sums by their sums over all processes."""
+        if self._processes.count == 1:
+            return
+        parameters = list(self.model.parameters())
+        # a process without a clip of this step has no gradients, where others have some
+        used = torch.tensor([float(each.grad is not None) for each in parameters])
+        used = used.to(self.where)
+        self._processes.add([used, sums])
+        grads = []
+        for parameter, someone in zip(parameters, used.tolist()):
+            if someone:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+                grads.append(parameter.grad)
+        self._processes.add(grads)
+
+    def _part(
+        self, step: Step, inputs: torch.Tensor, targets: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
+        """Add the gradient of some clips of a step; their loss and hits."""
+        with arithmetic(self._precision, self.where):
+            logits = self._forward(inputs).float()
+        smoothing = 0.0 if self._mixing else self._recipe.label_smoothing
+        loss = cross_entropy(logits, targets, label_smoothing=smoothing)
+        # the mean over the step, of which this is a part
+        share = len(labels) / step.clips
+        self._scaler.scale(loss if share == 1 else loss * share).backward()
+        detached = loss.detach()
+        hits = (logits.detach().argmax(1) == labels).sum()
+        return torch.stack([detached.double() * len(labels), hits.double()])
+
+    def _parts(self, piece: Piece) -> Iterator[range]:
+        """The places of a piece that run at once."""
+        if self.together == 2:
+            yield from _chunks(piece.places, self._at_once)
+        else:
+            yield from piece.units
+
+    def _forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        if not self._sparing or self._segments is None:
+            return self.model(inputs)
+
+        def run(state: State, segment: Segment) -> Any:
+            return checkpoint(
+                segment.run,
+                state,
+                use_reentrant=False,
+                context_fn=lambda: (nullcontext(), self._again()),
+            )
+
+        logits = reduce(run, self._segments, inputs)
+        self._drops.replay()
+        return logits
+
+    @contextmanager
+    def _again(self) -> Iterator[None]:
+        """A forward pass that is repeated: batch norms have seen these clips already."""
+        before = [(norm, norm.momentum, norm.num_batches_tracked.clone()) for norm in self._norms]
+        for norm in self._norms:
+            norm.momentum = 0.0
+        try:
+            yield
+        finally:
+            for norm, momentum, batches in before:
+                norm.momentum = momentum
+                norm.num_batches_tracked.copy_(batches)
+
+    def _pixels(self, clips: torch.Tensor) -> torch.Tensor:
+        moved = clips.to(self.where, non_blocking=True)
+        return normalise(moved, self._input.mean, self._input.std)
+
+    def _take(self, step: Step, sums: torch.Tensor) -> None:
+        self._sums += sums
+        self._clips += step.clips
+        self._unseen[step.number] = sums[0] / step.clips
+        if self.where.type == "cpu" or len(self._unseen) == _STEPS_UNSEEN:
+            self._look()
+
+    def _look(self) -> None:
+        """UserError where a loss is no number: what comes after it would be none either."""
+        if not self._unseen:
+            return
+        losses = torch.stack(list(self._unseen.values())).tolist()
+        for number, loss in zip(self._unseen, losses):
+            if not math.isfinite(loss):
+                epoch, inside = divmod(number, self._steps)
+                raise UserError(
+                    f"The loss of {self._run} is {loss} at step {inside + 1} of {self._steps} in "
+                    f"epoch {epoch + 1} of {self._recipe.epochs}; the last good state is kept in "
+                    ".scratch. Lower recipe.lr, set recipe.clip_grad, or look at input.std and the "
+                    "pre-trained weights."
+                )
+        self._unseen.clear()
+
+    def _first_batch(self) -> int:
+        """Clips that run at once: on a CPU by their size; on a GPU many, until memory ends."""
+        clip = self._input.frames * self._input.size**2
+        on_cpu = max(1, _PIXELS_ON_CPU // clip)
+        return on_cpu if self.where.type == "cpu" else asked() or self._recipe.batch
+
+    def _spare_memory(self, most: int) -> None:
+        """After memory did not do: fewer of `most` clips at once, at last activations made twice.
+
+        UserError where that is done already.
+        """
+        self._optimiser.zero_grad()
+        torch.cuda.empty_cache()
+        at_once = min(self._at_once, most)
+        if self.together == 2 and at_once > 1:
+            self._at_once = (at_once + 1) // 2
+        elif self._segments is not None and not self._sparing:
+            self._sparing = True
+        else:
+            least = 1 if self.together == 2 else self.together
+            raise UserError(
+                f"{least} clips of {self._run} at once do not fit the memory of {self.where}, even "
+                "with activations computed twice; use a larger GPU, set recipe.norm_clips lower, "
+                "or show fewer frames or pixels (input.frames, input.size)."
+            )
+
+
+def _counted(logits: torch.Tensor, targets: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Summed loss, and how many are right at top-1: float64 (2,)."""
+    loss = cross_entropy(logits, targets, reduction="sum").double()
+    return torch.stack([loss, (logits.argmax(1) == labels).sum().double()])
+
+
+def _chunks(places: range, size: int) -> Iterator[range]:
+    for start in range(places.start, places.stop, size):
+        yield range(start, min(start + size, places.stop))
+
+
+def _keeping(batches: Iterator[Batch], kept: list[Batch]) -> Iterator[Batch]:
+    """What comes, remembered, for a step that must begin again."""
+    for batch in batches:
+        kept.append(batch)
+        yield batch

@@ -118,7 +118,8 @@ class VideoMAE(nn.Module):
         """Which parameters form one layer, for timm's layer-wise learning rates."""
         return {
             "stem": r"^(?:pos_embed|patch_embed)",
-            "blocks": [(r"^blocks\.(\d+)", None), (r"^(?:fc_)?norm", (99999,))],
+            # the last norm learns as fast as the head, as with the authors
+            "blocks": r"^blocks\.(\d+)",
         }
 
     def forward(self, clip: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,99 @@
+"""The processes that train together: one for each GPU, begun by torchrun, here or on many nodes."""
+
+import os
+import sys
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from torch import distributed
+
+from signal_perception.inference.device import device
+from signal_perception.pipeline.errors import UserError
+
+_VARIABLE = "SIGNAL_PERCEPTION_PROCESSES"
+# How long one may wait for another, which writes weights or reads a slow disk.
+_PATIENCE = timedelta(hours=1)
+
+
+class Processes:
+    """This process among those that train together.
+
+    rank: its number. count: of all. here: of those on this machine.
+    """
+
+    def __init__(self, rank: int = 0, count: int = 1, here: int = 1):
+        self.rank, self.count, self.here = rank, count, here
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes and speaks."""
+        return self.rank == 0
+
+    def add(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Replace tensors by their sums over all processes; those of one type travel together."""
+        if self.count == 1:
+            return
+        by_type: dict[torch.dtype, list[torch.Tensor]] = {}
+        for tensor in tensors:
+            by_type.setdefault(tensor.dtype, []).append(tensor)
+        for parts in by_type.values():
+            flat = torch.cat([part.detach().reshape(-1) for part in parts])
+            distributed.all_reduce(flat)
+            for part, total in zip(parts, flat.split([part.numel() for part in parts])):
+                part.detach().copy_(total.view(part.shape))
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.count > 1:
+            distributed.barrier()
+
+
+def join() -> Processes:
+    """Join the other processes where torchrun began this one; alone otherwise."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return Processes()
+    number, here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    if device().type == "cuda":
+        if here > torch.cuda.device_count():
+            raise UserError(
+                f"torchrun began {here} processes here, and this machine has "
+                f"{torch.cuda.device_count()} GPUs; begin one for each (--nproc-per-node)."
+            )
+        torch.cuda.set_device(number)
+        distributed.init_process_group("nccl", timeout=_PATIENCE)
+    else:
+        distributed.init_process_group("gloo", timeout=_PATIENCE)
+    return Processes(int(os.environ["RANK"]), count, here)
+
+
+def begin_others(script: Path) -> None:
+    """Run the script again by torchrun where SIGNAL_PERCEPTION_PROCESSES asks for several.
+
+    Does not return then: it exits as the processes do.
+    """
+    text = os.environ.get(_VARIABLE, "1")
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise UserError(f"{_VARIABLE} is {text!r}; it must be a whole number, 1 or more.")
+    if int(text) == 1 or "WORLD_SIZE" in os.environ:
+        return
+    # imported here: a second, and one process needs none of it
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=int(text),
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
+    try:
+        elastic_launch(config, sys.executable)(str(script), *sys.argv[1:])
+    except ChildFailedError:
+        # the process that failed has said why
+        raise SystemExit(1) from None
+    raise SystemExit(0)
