@@ -1,4 +1,4 @@
-"""Stage finetune: train one model on one data set."""
+"""Stage finetune: train one model on one data set, with the draws of one seed."""
 
 from signal_perception.finetune.run import finetune
 from signal_perception.finetune.settings import Settings
@@ -7,13 +7,14 @@ from signal_perception.pipeline.params import START
 from signal_perception.pipeline.units import write_atomically
 
 
-def main(dataset: str, model: str) -> None:
-    run = stage.start("finetune", dataset, model)
+def main(dataset: str, model: str, seed: int) -> None:
+    run = stage.start("finetune", dataset, model, seed)
     start, weights = (run.scratch.path / f"{name}.safetensors" for name in ("start", "weights"))
     curve = finetune(
         run.settings(Settings),
         dataset,
         model,
+        seed=seed,
         clips=run.dep("data/clips"),
         checkpoint=run.scratch.path / "checkpoint.pt",
         start=start,

@@ -31,7 +31,6 @@ def _settings() -> Settings:
     recipe = entry.recipe.model_copy(update={"epochs": 3, "warmup_epochs": 1.0, "batch": 4})
     return Settings.model_validate(
         {
-            "seed": SEED,
             "cpu_threads": 1,
             "dataset": {"flip": False},
             "finetune": {"precision": "float32"},
@@ -45,11 +44,12 @@ def _settings() -> Settings:
     )
 
 
-def _run(clips: Path, folder: Path) -> pd.DataFrame:
+def _run(clips: Path, folder: Path, seed: int = SEED) -> pd.DataFrame:
     return finetune(
         _settings(),
         "shapes",
         MODEL,
+        seed=seed,
         clips=clips,
         checkpoint=folder / "checkpoint.pt",
         start=folder / "start.safetensors",
@@ -97,6 +97,13 @@ def test_a_killed_run_writes_the_same_bytes_when_it_goes_on(
     assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "unbroken")
 
 
+def test_another_seed_begins_and_ends_elsewhere(clips: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        _run(clips, tmp_path / str(seed), seed)
+    first, second = _bytes(tmp_path / "0"), _bytes(tmp_path / "1")
+    assert [name for name in first if first[name] == second[name]] == []
+
+
 def test_memory_and_workers_change_no_byte(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +117,7 @@ def test_memory_and_workers_change_no_byte(
 
 
 def test_outputs_are_told_apart(tmp_path: Path) -> None:
-    found = dvcfile.stages(default_study(tmp_path))[f"finetune@shapes-{MODEL}"]
+    found = dvcfile.stages(default_study(tmp_path))[f"finetune@shapes-{MODEL}-0"]
     weights, start = found.out("data/weights/shapes"), found.out("data/weights/shapes-start")
-    assert weights == Path(f"data/weights/shapes/{MODEL}.safetensors")
-    assert start == Path(f"data/weights/shapes{params.START}/{MODEL}.safetensors")
+    assert weights == Path(f"data/weights/shapes/{MODEL}-0.safetensors")
+    assert start == Path(f"data/weights/shapes{params.START}/{MODEL}-0.safetensors")

@@ -26,6 +26,7 @@ def finetune(
     dataset: str,
     model: str,
     *,
+    seed: int,
     clips: Path,
     checkpoint: Path,
     start: Path,
@@ -37,6 +38,7 @@ def finetune(
 
     Parameters
     ----------
+    seed: what the start values, the order of clips and every draw derive from.
     clips: the clip store.
     checkpoint: where the state after each epoch is kept, for a run that is killed.
     start: where the weights before the first step go, see `networks.fresh`.
@@ -48,7 +50,7 @@ def finetune(
         entry.input,
         crop_area=recipe.crop_area,
         flip=settings.dataset.flip,
-        seed=settings.seed,
+        seed=seed,
     )
     classes = len(shown.store.classes)
     batches = loader(shown, recipe.batch, min(workers.count() - 1, _MOST_LOADERS))
@@ -57,18 +59,18 @@ def finetune(
         entry.network,
         classes=classes,
         pretrained=entry.pretrained,
-        seed=settings.seed,
+        seed=seed,
         dataset=dataset,
         threads=settings.cpu_threads,
     )
     checkpoints.save(network, start)
-    trainer = _trainer(settings, network, f"{dataset}/{model}", classes, len(batches))
+    trainer = _trainer(settings, network, seed, f"{dataset}/{model}", classes, len(batches))
     rows: list[dict] = []
     if checkpoint.is_file():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         rows = state["rows"]
         trainer.restore(state["trainer"])
-    label = f"finetune {dataset} {model}"
+    label = f"finetune {dataset} {model} {seed}"
     with Progress(recipe.epochs, label, "epoch", done=len(rows)) as progress:
         for number in range(len(rows), recipe.epochs):
             shown.set_epoch(number)
@@ -80,7 +82,9 @@ def finetune(
     return pd.DataFrame(rows)
 
 
-def _trainer(settings: Settings, network: nn.Module, run: str, classes: int, steps: int) -> Trainer:
+def _trainer(
+    settings: Settings, network: nn.Module, seed: int, run: str, classes: int, steps: int
+) -> Trainer:
     """A trainer of a fresh network before its first epoch of `steps` steps."""
     entry = settings.model
     return Trainer(
@@ -91,7 +95,7 @@ def _trainer(settings: Settings, network: nn.Module, run: str, classes: int, ste
         classes=classes,
         steps=steps,
         precision=settings.finetune.precision,
-        seed=settings.seed,
+        seed=seed,
         run=run,
     )
 
