@@ -68,6 +68,7 @@ def measure() -> Iterator[str]:
         cost
         for dataset in settings.study.datasets
         for model in settings.study.models
+        for _ in settings.study.seeds
         for cost in _costs(settings, dataset, model)
     ]
     yield "| Stage | GB | hours, one GPU | hours, eight |"

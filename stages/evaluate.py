@@ -12,15 +12,15 @@ from signal_perception.pipeline import stage
 from signal_perception.pipeline.units import stream, write_atomically
 
 
-def main(dataset: str, model: str) -> None:
-    run = stage.start("evaluate", dataset, model)
+def main(dataset: str, model: str, seed: int) -> None:
+    run = stage.start("evaluate", dataset, model, seed)
     settings = run.settings(Settings)
     clips, weights = run.dep("data/clips"), run.dep("data/weights")
     units = scoring.units(clips, run.scratch.path)
     stream(
         units,
         partial(scoring.score, settings, clips),
-        label=f"evaluate {dataset} {model}",
+        label=f"evaluate {dataset} {model} {seed}",
         noun="block",
         prepare=partial(scorer.load, model, settings, weights, len(ClipStore(clips).classes)),
     )

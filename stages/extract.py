@@ -6,8 +6,8 @@ from signal_perception.extract.settings import Settings
 from signal_perception.pipeline import stage
 
 
-def main(dataset: str, model: str, weights: str) -> None:
-    run = stage.start("extract", dataset, model, weights)
+def main(dataset: str, model: str, weights: str, seed: int) -> None:
+    run = stage.start("extract", dataset, model, weights, seed)
     job = Job(
         run.settings(Settings),
         model,
@@ -16,7 +16,7 @@ def main(dataset: str, model: str, weights: str) -> None:
         folder=run.scratch.path,
         own=weights == dataset,
     )
-    extract(job, f"extract {dataset} {model} {weights}")
+    extract(job, f"extract {dataset} {model} {weights} {seed}")
     run.publish({"data/activations": job.store})
 
 

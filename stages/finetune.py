@@ -1,26 +1,31 @@
-"""Stage finetune: train one model on one data set."""
+"""Stage finetune: train one model on one data set, with the draws of one seed."""
 
-from signal_perception.finetune.run import finetune
+from pathlib import Path
+
+from signal_perception.finetune import processes, speed
+from signal_perception.finetune.run import Files, finetune
 from signal_perception.finetune.settings import Settings
 from signal_perception.pipeline import stage
 from signal_perception.pipeline.params import START
-from signal_perception.pipeline.units import write_atomically
 
 
-def main(dataset: str, model: str) -> None:
-    run = stage.start("finetune", dataset, model)
-    start, weights = (run.scratch.path / f"{name}.safetensors" for name in ("start", "weights"))
-    curve = finetune(
-        run.settings(Settings),
-        dataset,
-        model,
+def main(dataset: str, model: str, seed: int) -> None:
+    processes.begin_others(Path(__file__))
+    run = stage.start("finetune", dataset, model, seed)
+    settings, folder = run.settings(Settings), run.scratch.path
+    files = Files(
         clips=run.dep("data/clips"),
-        checkpoint=run.scratch.path / "checkpoint.pt",
-        start=start,
-        weights=weights,
+        state=folder / "state.pt",
+        start=folder / "start.safetensors",
+        weights=folder / "weights.safetensors",
+        curve=run.out("reports/curves"),
+        log=speed.FOLDER / f"{dataset}-{model}-{seed}.csv",
     )
-    write_atomically(run.out("reports/curves"), lambda path: curve.to_csv(path, index=False))
-    run.publish({f"data/weights/{dataset}": weights, f"data/weights/{dataset}{START}": start})
+    with processes.joined() as own:
+        finetune(settings, dataset, model, seed, files, own)
+        if own.first:
+            outputs = {f"data/weights/{dataset}": files.weights}
+            run.publish({**outputs, f"data/weights/{dataset}{START}": files.start})
 
 
 if __name__ == "__main__":

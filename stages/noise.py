@@ -10,9 +10,9 @@ from signal_perception.pipeline import stage
 from signal_perception.pipeline.units import write_atomically
 
 
-def main(dataset: str, model: str) -> None:
-    run = stage.start("noise", dataset, model)
-    settings, label = run.settings(Settings), f"noise {dataset} {model}"
+def main(dataset: str, model: str, seed: int) -> None:
+    run = stage.start("noise", dataset, model, seed)
+    settings, label = run.settings(Settings), f"noise {dataset} {model} {seed}"
     inputs = cells.Inputs(
         clips=run.dep(f"data/clips/{dataset}/test.zarr"),
         training=run.dep(f"data/clips/{dataset}/train.zarr"),

@@ -11,13 +11,13 @@ from signal_perception.spectra.settings import Settings
 from signal_perception.statistics.intervals import resamples
 
 
-def main(dataset: str, model: str, weights: str) -> None:
-    run = stage.start("spectra", dataset, model, weights)
+def main(dataset: str, model: str, weights: str, seed: int) -> None:
+    run = stage.start("spectra", dataset, model, weights, seed)
     settings = run.settings(Settings)
-    label = f"spectra {dataset} {model} {weights}"
+    label = f"spectra {dataset} {model} {weights} {seed}"
 
     def measured(whose: str, own: Measurements | None = None) -> Measurements:
-        source = run.dep(f"data/activations/{dataset}/{model}/{whose}.zarr")
+        source = run.dep(f"data/activations/{dataset}/{model}/{whose}-{seed}.zarr")
         store = ActivationStore(source)
         taps = units(store, settings.spectra.preset, run.scratch.path / whose)
         # a store that has the means leaves no unit

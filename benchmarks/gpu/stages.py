@@ -20,7 +20,7 @@ import pandas as pd
 
 from benchmarks.gpu.board import Board
 from benchmarks.subjects import ROOT
-from signal_perception.pipeline import dvcfile
+from signal_perception.pipeline import dvcfile, params
 from signal_perception.pipeline.errors import UserError
 
 _LINKED = ("src", "stages", "params", "dvc.yaml", "params.yaml", "data/clips")
@@ -65,6 +65,8 @@ class Beside:
         if not (ROOT / "data/clips").is_dir():
             raise UserError("There is no data/clips; run the study on the CPU first.")
         self._dataset, self._folder, self._until = dataset, folder, until
+        # of the first run of each model
+        self._seed = params.load(ROOT).study.seeds[0]
         for name in {lane.folder for lane in lanes}:
             _copy_project(folder / name)
         pool = ThreadPoolExecutor(len(lanes))
@@ -100,8 +102,8 @@ class Beside:
 
     def _names(self, stage: str, model: str) -> list[str]:
         """The values of a stage's matrix; what has one for weights gets the data set's own."""
-        names = [self._dataset, model]
-        return [*names, self._dataset] if stage in ("extract", "spectra") else names
+        weights = [self._dataset] if stage in ("extract", "spectra") else []
+        return [self._dataset, model, *weights, str(self._seed)]
 
 
 def _call(command: list[str], where: Path, seconds: float) -> tuple[int, str]:

@@ -1,71 +1,48 @@
 """A run writes where it began and where it ended, killed or not, held in memory or not."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from signal_perception.clips.order import Step
+from signal_perception.finetune import run
 from signal_perception.finetune.run import finetune
-from signal_perception.finetune.settings import Settings
-from signal_perception.finetune.trainer import Epoch, Trainer
+from signal_perception.finetune.trainer import Trainer
 from signal_perception.inference import networks
 from signal_perception.models.core import checkpoints
 from signal_perception.pipeline import dvcfile, params
+from signal_perception.pipeline.errors import UserError
 from tests.support.clips import make_store
-from tests.support.project import ROOT
+from tests.support.runs import MIXED, MODEL, files_in, settings
 from tests.support.study import default_study
 
-MODEL = "timesformer_divided"
 SEED = 3
 CLASSES = 3
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_store(tmp_path_factory.mktemp("finetune") / "train.zarr", range(6)).path
+    return make_store(tmp_path_factory.mktemp("finetune") / "train.zarr", range(7)).path
 
 
-def _settings() -> Settings:
-    entry = params.load(ROOT).models[MODEL]["tiny"]
-    recipe = entry.recipe.model_copy(update={"epochs": 3, "warmup_epochs": 1.0, "batch": 4})
-    return Settings.model_validate(
-        {
-            "seed": SEED,
-            "cpu_threads": 1,
-            "dataset": {"flip": False},
-            "finetune": {"precision": "float32"},
-            "model": {
-                "network": entry.network,
-                "input": entry.input,
-                "recipe": recipe,
-                "pretrained": None,
-            },
-        }
-    )
-
-
-def _run(clips: Path, folder: Path) -> pd.DataFrame:
-    return finetune(
-        _settings(),
-        "shapes",
-        MODEL,
-        clips=clips,
-        checkpoint=folder / "checkpoint.pt",
-        start=folder / "start.safetensors",
-        weights=folder / "weights.safetensors",
-    )
+def _run(clips: Path, folder: Path, seed: int = SEED, **recipe: Any) -> pd.DataFrame:
+    folder.mkdir(exist_ok=True)
+    return finetune(settings(**recipe), "shapes", MODEL, seed, files_in(clips, folder))
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
+    names = ("start.safetensors", "weights.safetensors", "curve.csv")
+    return {name: (folder / name).read_bytes() for name in names}
 
 
 def test_the_start_is_the_fresh_network(clips: Path, tmp_path: Path) -> None:
     _run(clips, tmp_path)
     fresh = networks.fresh(
         MODEL,
-        _settings().model.network,
+        settings().model.network,
         classes=CLASSES,
         pretrained=None,
         seed=SEED,
@@ -74,27 +51,62 @@ def test_the_start_is_the_fresh_network(clips: Path, tmp_path: Path) -> None:
     )
     checkpoints.save(fresh, tmp_path / "expected.safetensors")
     found = _bytes(tmp_path)
-    assert found["start.safetensors"] == found["expected.safetensors"]
+    assert found["start.safetensors"] == (tmp_path / "expected.safetensors").read_bytes()
     assert found["weights.safetensors"] != found["start.safetensors"]
 
 
-def test_a_killed_run_writes_the_same_bytes_when_it_goes_on(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_each_seed_has_a_start_and_a_course_of_its_own(clips: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        _run(clips, tmp_path / str(seed), seed)
+    one, other = (_bytes(tmp_path / str(seed)) for seed in (0, 1))
+    assert all(one[name] != other[name] for name in one)
+
+
+class _Killed(Exception):
+    pass
+
+
+def _killed_at(step: int) -> Any:
+    """A trainer's step that does not come to an end."""
+    usual = Trainer.step
+
+    def step_or_end(self: Trainer, each: Step, batches: Iterator) -> None:
+        if each.number == step:
+            # some of the clips were taken already
+            next(batches, None)
+            raise _Killed
+        usual(self, each, batches)
+
+    return step_or_end
+
+
+# Twelve steps in all, four an epoch with two clips of each video; states are kept after each step,
+# or after each epoch alone.
+@pytest.mark.parametrize(("seconds", "kills"), [(-1.0, (1, 6, 10)), (300.0, (2, 5, 9))])
+def test_a_run_killed_three_times_writes_the_same_bytes(
+    seconds: float,
+    kills: tuple[int, ...],
+    clips: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    curve = _run(clips, tmp_path / "unbroken")
-    epoch = Trainer.epoch
-
-    def until_the_third(self: Trainer, number: int, batches: Any) -> Epoch:
-        if number == 2:
-            raise KeyboardInterrupt
-        return epoch(self, number, batches)
-
-    monkeypatch.setattr(Trainer, "epoch", until_the_third)
-    with pytest.raises(KeyboardInterrupt):
-        _run(clips, tmp_path / "killed")
-    monkeypatch.setattr(Trainer, "epoch", epoch)
-    assert _run(clips, tmp_path / "killed").equals(curve)
+    recipe = {**MIXED, "validation": 0.0}
+    curve = _run(clips, tmp_path / "unbroken", **recipe)
+    monkeypatch.setattr(run, "_SECONDS_BETWEEN_STATES", seconds)
+    steps = []
+    for kill in kills:
+        with monkeypatch.context() as patched:
+            patched.setattr(Trainer, "step", _killed_at(kill))
+            with pytest.raises(_Killed):
+                _run(clips, tmp_path / "killed", **recipe)
+    usual = Trainer.step
+    monkeypatch.setattr(
+        Trainer, "step", lambda self, each, found: steps.append(each) or usual(self, each, found)
+    )
+    assert _run(clips, tmp_path / "killed", **recipe).equals(curve)
     assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "unbroken")
+    # it went on where it was, or at the last epoch's end
+    assert steps[0].number == (kills[-1] if seconds < 0 else kills[-1] // 4 * 4)
 
 
 def test_memory_and_workers_change_no_byte(
@@ -104,13 +116,52 @@ def test_memory_and_workers_change_no_byte(
     for memory, workers in (("0", "1"), ("1", "1"), ("1", "3")):
         monkeypatch.setenv("SIGNAL_PERCEPTION_MEMORY", memory)
         monkeypatch.setenv("SIGNAL_PERCEPTION_WORKERS", workers)
-        _run(clips, tmp_path / f"{memory}-{workers}")
+        _run(clips, tmp_path / f"{memory}-{workers}", **MIXED)
         found.append(_bytes(tmp_path / f"{memory}-{workers}"))
     assert found[0] == found[1] == found[2]
 
 
+def test_the_curve_has_a_row_per_epoch_while_it_runs(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _run(clips, tmp_path / "whole")
+    assert list(whole.columns) == ["epoch", "lr", "loss", "top1"]
+    assert whole["epoch"].tolist() == [0, 1, 2]
+    assert whole["top1"].between(0, 100).all()
+    # two steps an epoch
+    monkeypatch.setattr(Trainer, "step", _killed_at(5))
+    with pytest.raises(_Killed):
+        _run(clips, tmp_path / "killed")
+    found = pd.read_csv(tmp_path / "killed/curve.csv")
+    pd.testing.assert_frame_equal(found, whole[:2], check_exact=False)
+    log = pd.read_csv(tmp_path / "whole/logs/log.csv")
+    assert list(log.columns) == ["epoch", "seconds", "clips_per_second", "memory_mib"]
+    assert log["epoch"].tolist() == [0, 1, 2]
+    assert (log["clips_per_second"] > 0).all()
+
+
+def test_top1_of_mixed_clips_is_that_of_clips_as_they_are(clips: Path, tmp_path: Path) -> None:
+    curve = _run(clips, tmp_path, **MIXED)
+    # of the seven videos
+    assert (curve["top1"] / 100 * 7).round(6).isin(range(8)).all()
+
+
+def test_videos_kept_out_are_scored_and_not_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_store(tmp_path / "train.zarr", range(12))
+    groups = property(lambda self: list("aabbccddeeff"), lambda self, _: None)
+    monkeypatch.setattr(run.HeldStore, "groups", groups, raising=False)
+    curve = _run(tmp_path / "train.zarr", tmp_path / "run", validation=0.3)
+    assert list(curve.columns)[-2:] == ["validation_loss", "validation_top1"]
+    # two groups of two videos
+    assert (curve["validation_top1"] / 25).isin(range(5)).all()
+    with pytest.raises(UserError, match=r"recipe.validation is 0.9, but of the 12 training videos"):
+        _run(tmp_path / "train.zarr", tmp_path / "most", validation=0.9)
+
+
 def test_outputs_are_told_apart(tmp_path: Path) -> None:
-    found = dvcfile.stages(default_study(tmp_path))[f"finetune@shapes-{MODEL}"]
+    found = dvcfile.stages(default_study(tmp_path))[f"finetune@shapes-{MODEL}-0"]
     weights, start = found.out("data/weights/shapes"), found.out("data/weights/shapes-start")
-    assert weights == Path(f"data/weights/shapes/{MODEL}.safetensors")
-    assert start == Path(f"data/weights/shapes{params.START}/{MODEL}.safetensors")
+    assert weights == Path(f"data/weights/shapes/{MODEL}-0.safetensors")
+    assert start == Path(f"data/weights/shapes{params.START}/{MODEL}-0.safetensors")

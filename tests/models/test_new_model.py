@@ -140,7 +140,7 @@ def test_the_pipeline_takes_the_new_model(tmp_path: Path) -> None:
     done = dvc(folder, "repro")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "reports/default/index.html").is_file()
-    assert "toy" in (folder / "reports/tables/spectra/shapes-toy-shapes.csv").read_text(
+    assert "toy" in (folder / "reports/tables/spectra/shapes-toy-shapes-0.csv").read_text(
         encoding="utf-8"
     )
     assert run(folder, "git", "status", "--short").returncode == 0

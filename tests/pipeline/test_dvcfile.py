@@ -17,6 +17,7 @@ from tests.support.project import MODELS, PARTS, ROOT, SMALL, change
 STUDY = SMALL | {
     "study.datasets": ["shapes", "gestures"],
     "study.weights": ["shapes", "gestures", "gestures-start"],
+    "study.seeds": [0, 7],
 }
 
 
@@ -39,8 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_names_are_those_of_dvc(folder: Path) -> None:
     names = set(dvcfile.stages())
-    assert {"synthesise", "decode@gestures", f"noise@shapes-{MODELS[0]}", "report"} <= names
-    assert len(names) == 1 + 2 + (3 + 2 * 3) * 2 * len(MODELS) + 1
+    assert {"synthesise", "decode@gestures", f"noise@shapes-{MODELS[0]}-7", "report"} <= names
+    assert len(names) == 1 + 2 + (3 + 2 * 3) * 2 * len(MODELS) * 2 + 1
 
 
 def test_every_value_is_resolved(folder: Path) -> None:
@@ -51,17 +52,24 @@ def test_every_value_is_resolved(folder: Path) -> None:
 
 def test_the_graph_follows_paths(folder: Path) -> None:
     upstream = dvcfile.upstream(dvcfile.stages())
-    one = f"gestures-{MODELS[0]}"
+    one, seed = f"gestures-{MODELS[0]}", 7
     assert upstream["synthesise"] == upstream["decode@gestures"] == set()
     assert upstream["decode@shapes"] == {"synthesise"}
-    assert upstream[f"finetune@{one}"] == {"decode@gestures"}
-    assert upstream[f"noise@{one}"] == {"decode@gestures", f"finetune@{one}", f"evaluate@{one}"}
-    assert upstream[f"extract@{one}-shapes"] == {"decode@gestures", f"finetune@shapes-{MODELS[0]}"}
-    assert upstream[f"extract@{one}-gestures-start"] == {"decode@gestures", f"finetune@{one}"}
-    assert upstream[f"spectra@{one}-gestures"] == {f"extract@{one}-gestures"}
+    assert upstream[f"finetune@{one}-{seed}"] == {"decode@gestures"}
+    own = f"finetune@{one}-{seed}"
+    assert upstream[f"noise@{one}-{seed}"] == {"decode@gestures", own, f"evaluate@{one}-{seed}"}
+    # weights of another data set are those of the same run
+    other = f"finetune@shapes-{MODELS[0]}-{seed}"
+    assert upstream[f"extract@{one}-shapes-{seed}"] == {"decode@gestures", other}
+    assert upstream[f"extract@{one}-gestures-start-{seed}"] == {"decode@gestures", own}
+    measured = f"extract@{one}-gestures-{seed}"
+    assert upstream[f"spectra@{one}-gestures-{seed}"] == {measured}
     # other weights are compared with the data set's own
-    assert upstream[f"spectra@{one}-shapes"] == {f"extract@{one}-shapes", f"extract@{one}-gestures"}
-    assert {f"noise@{one}", f"spectra@{one}-shapes", f"finetune@{one}"} <= upstream["report"]
+    both = {f"extract@{one}-shapes-{seed}", measured}
+    assert upstream[f"spectra@{one}-shapes-{seed}"] == both
+    for each in (seed, 0):
+        assert {f"noise@{one}-{each}", f"finetune@{one}-{each}"} <= upstream["report"]
+        assert f"spectra@{one}-shapes-{each}" in upstream["report"]
 
 
 def test_an_unknown_stage_is_a_sentence(folder: Path) -> None:
@@ -70,9 +78,9 @@ def test_an_unknown_stage_is_a_sentence(folder: Path) -> None:
 
 
 def test_an_undeclared_file_is_refused(folder: Path) -> None:
-    each = dvcfile.stage(f"spectra@shapes-{MODELS[0]}-shapes")
+    each = dvcfile.stage(f"spectra@shapes-{MODELS[0]}-shapes-0")
     # named twice where the weights are the data set's own
-    store = Path(f"data/activations/shapes/{MODELS[0]}/shapes.zarr")
+    store = Path(f"data/activations/shapes/{MODELS[0]}/shapes-0.zarr")
     assert each.dep("data/activations") == store
     with pytest.raises(UserError, match=r"needs one dependency below data/weights, .* declares 0"):
         each.dep("data/weights")
@@ -82,8 +90,8 @@ def _one_of_each() -> list[str]:
     return [
         "synthesise",
         "decode@gestures",
-        *(f"{name}@gestures-{MODELS[1]}" for name in ("finetune", "evaluate", "noise")),
-        *(f"{name}@gestures-{MODELS[1]}-shapes" for name in ("extract", "spectra")),
+        *(f"{name}@gestures-{MODELS[1]}-0" for name in ("finetune", "evaluate", "noise")),
+        *(f"{name}@gestures-{MODELS[1]}-shapes-0" for name in ("extract", "spectra")),
         "report",
     ]
 
@@ -113,7 +121,7 @@ def _another(value: object) -> object:
 
 
 # Keys that choose which stages there are: changing them names other stages.
-MATRIX = ("study.datasets", "study.models", "study.weights", "study.size")
+MATRIX = ("study.datasets", "study.models", "study.weights", "study.seeds", "study.size")
 
 
 @pytest.mark.parametrize("name", _one_of_each())
@@ -195,7 +203,7 @@ def test_reading_an_undeclared_parameter_is_an_error(
         spectra: dict
 
     monkeypatch.setattr(stage, "_refuse_a_foreign_package", lambda: None)
-    run = stage.start("spectra", "shapes", MODELS[0], "shapes")
+    run = stage.start("spectra", "shapes", MODELS[0], "shapes", 0)
     with pytest.raises(UserError, match=r"Parameter decode of stage .* dvc.yaml does not declare"):
         run.settings(Greedy)
     with pytest.raises(UserError, match=r"Parameter seed of stage .* the stage does not read it"):
@@ -209,14 +217,14 @@ def test_an_output_behind_a_link_is_refused_before_the_work(
     (folder / "data").mkdir(exist_ok=True)
     (folder / "data/spectra").symlink_to(tmp_path)
     # without Git DVC takes it
-    stage.start("spectra", "shapes", MODELS[0], "shapes")
+    stage.start("spectra", "shapes", MODELS[0], "shapes", 0)
     (folder / ".git").mkdir()
     with pytest.raises(UserError, match=r"data/spectra is a link to .*; mount that place at"):
-        stage.start("spectra", "shapes", MODELS[0], "shapes")
-    stage.start("noise", "shapes", MODELS[0])
+        stage.start("spectra", "shapes", MODELS[0], "shapes", 0)
+    stage.start("noise", "shapes", MODELS[0], 0)
     (folder / "data/spectra").unlink()
 
 
 def test_a_foreign_package_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"runs the code of .*, not of this project"):
-        stage.start("spectra", "shapes", MODELS[0], "shapes")
+        stage.start("spectra", "shapes", MODELS[0], "shapes", 0)

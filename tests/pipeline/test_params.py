@@ -108,6 +108,11 @@ MISTAKES = [
         "study.models[0] is 'resnet', which does not exist; params/models has ",
     ),
     ("params.yaml", "study.models", ["i3d", "i3d"], "study.models names the same entry twice"),
+    ("params.yaml", "study.seeds", ..., "study.seeds is missing"),
+    ("params.yaml", "study.seeds", [], "study.seeds is [], but tuple should have at least 1 item"),
+    ("params.yaml", "study.seeds", [0, -1], "study.seeds[1] is -1, but input should be greater"),
+    ("params.yaml", "study.seeds", [0, "1"], "study.seeds[1] is '1'"),
+    ("params.yaml", "study.seeds", [2, 0, 2], "study.seeds names the same run twice: 2, 0, 2"),
     ("params.yaml", "study.name", "../mine", "study.name is '../mine'"),
     ("params.yaml", "study.weights", ["ucf101"], "study.weights leaves out shapes of study.datas"),
     (

@@ -131,10 +131,10 @@ def _add_key_to_the_report(folder: Path) -> None:
     change(folder, {"report.colour": "blue"})
 
 
-def _each(stages: tuple[str, ...], models: tuple[str, ...] = MODELS) -> set[str]:
+def _each(stages: tuple[str, ...], models: tuple[str, ...] = MODELS, seed: int = 0) -> set[str]:
     """Names of the stages of all models; some stages have a name of weights too."""
     return {
-        f"{stage}@{DATASET}-{model}{f'-{DATASET}' if stage in OF_WEIGHTS else ''}"
+        f"{stage}@{DATASET}-{model}{f'-{DATASET}' if stage in OF_WEIGHTS else ''}-{seed}"
         for stage in stages
         for model in models
     }
@@ -216,7 +216,7 @@ CHANGES = {
         _replace(f"data/raw/{DATASET}/wave/train_0.avi", "train", "another"),
         {f"decode@{DATASET}", "report"} | _each(ALL_OF_A_MODEL),
     ),
-    "the seed": (_set("seed", 1), {"synthesise", "report"} | _each(ALL_OF_A_MODEL)),
+    "the seed": (_set("seed", 1), {"synthesise", "report"} | _each(FROM_WEIGHTS)),
     "the threads of a model": (_set("cpu_threads", 2), {"report"} | _each(ALL_OF_A_MODEL)),
     "nothing": (lambda folder: None, set()),
 }
@@ -231,6 +231,22 @@ def test_only_what_changed_runs_again(study: Path, name: str) -> None:
     assert again == expected
 
 
+def test_a_further_run_leaves_the_first_as_it_is(study: Path) -> None:
+    _set("study.seeds", [0, 1])(study)
+    assert _repro(study) == _each(ALL_OF_A_MODEL, seed=1) | {"report"}
+    assert set(dvcfile.stages(study)) == _names(study)
+    _set("study.seeds", [0])(study)
+    assert set(json.loads(dvc(study, "status", "--json").stdout)) == {"report"}
+    assert _repro(study) <= {"report"}
+
+
+def _names(folder: Path) -> set[str]:
+    """Names of all stages as DVC has them."""
+    listed = dvc(folder, "stage", "list", "--name-only", "--all")
+    assert listed.returncode == 0, listed.stderr
+    return set(listed.stdout.split())
+
+
 def test_a_comment_is_committed_without_a_run(study: Path) -> None:
     """What README says of comments and docstrings: `dvc commit -f`, then nothing runs again."""
     _append(f"{SRC}/noise/engine.py")(study)
@@ -243,6 +259,7 @@ def test_a_comment_is_committed_without_a_run(study: Path) -> None:
 
 def test_lanes_bring_everything_up_to_date(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _set("seed", 2)(study)
+    _set("cpu_threads", 3)(study)
     monkeypatch.chdir(study)
     monkeypatch.setenv("PATH", environment()["PATH"])
     upstream = dvcfile.upstream(dvcfile.stages())

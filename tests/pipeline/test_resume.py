@@ -24,11 +24,11 @@ MODEL = "timesformer_divided"
 # Stage → (pattern of its finished units below the scratch directory, what progress calls them).
 LONG = {
     "decode@shapes": ("*/verdicts/*.json", "shard"),
-    f"finetune@shapes-{MODEL}": ("*/checkpoint.pt", "epoch"),
-    f"evaluate@shapes-{MODEL}": ("*/*.npz", "block"),
-    f"extract@shapes-{MODEL}-shapes": ("*/blocks/*", "block"),
-    f"spectra@shapes-{MODEL}-shapes": ("*/*/*.npz", "tap"),
-    f"noise@shapes-{MODEL}": ("cells-*/*.npz", "unit"),
+    f"finetune@shapes-{MODEL}-0": ("*/checkpoint.pt", "epoch"),
+    f"evaluate@shapes-{MODEL}-0": ("*/*.npz", "block"),
+    f"extract@shapes-{MODEL}-shapes-0": ("*/blocks/*", "block"),
+    f"spectra@shapes-{MODEL}-shapes-0": ("*/*/*.npz", "tap"),
+    f"noise@shapes-{MODEL}-0": ("cells-*/*.npz", "unit"),
 }
 
 
@@ -111,7 +111,7 @@ def test_a_killed_stage_continues(study: Path, stage: str) -> None:
 
 
 def test_a_changed_setting_never_continues_an_old_run(study: Path) -> None:
-    stage = f"noise@shapes-{MODEL}"
+    stage = f"noise@shapes-{MODEL}-0"
     _kill_in_the_middle(study, stage, LONG[stage][0])
     change(study, {"noise.scale": "rel_std"})
     again = dvc(study, "repro", "--single-item", "--force", stage)
@@ -121,7 +121,7 @@ def test_a_changed_setting_never_continues_an_old_run(study: Path) -> None:
 
 def test_finished_cells_live_on(study: Path) -> None:
     """A new σ computes its own cells, another bootstrap none, and the products are as if anew."""
-    stage = f"noise@shapes-{MODEL}"
+    stage = f"noise@shapes-{MODEL}-0"
 
     def again(*options: str) -> str:
         done = dvc(study, "repro", "--single-item", *options, stage)

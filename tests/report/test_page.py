@@ -24,7 +24,12 @@ def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
     settings = Settings(
         seed=0,
         study=Study(
-            name="mine", datasets=("shapes",), models=("i3d",), weights=("shapes",), size="tiny"
+            name="mine",
+            datasets=("shapes",),
+            models=("i3d",),
+            weights=("shapes",),
+            seeds=(0,),
+            size="tiny",
         ),
         report=Report(dpi=50, statistic="log_mean", point="poster", controls=True),
         **(given | sections),

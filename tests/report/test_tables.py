@@ -22,6 +22,7 @@ STUDY = Study(
     datasets=("shapes",),
     models=("timesformer_divided", "i3d"),
     weights=("shapes",),
+    seeds=(0,),
     size="tiny",
 )
 
@@ -46,13 +47,13 @@ def test_tables_are_read_where_dvc_yaml_has_them(stages: dict[str, dvcfile.Stage
     made = results()
     _write(Path("reports/decode/shapes.csv"), decode_table())
     for model in made.models:
-        _write(Path(f"reports/metrics/accuracy/shapes/{model}.json"), made.accuracy[model])
+        _write(Path(f"reports/metrics/accuracy/shapes/{model}-0.json"), made.accuracy[model])
         for kind in ("spectra", "depth"):
             table = getattr(made, kind)[model]
-            _write(Path(f"reports/tables/{kind}/shapes-{model}-shapes.csv"), table)
-        _write(Path(f"reports/curves/shapes/{model}.csv"), made.curves[model])
+            _write(Path(f"reports/tables/{kind}/shapes-{model}-shapes-0.csv"), table)
+        _write(Path(f"reports/curves/shapes/{model}-0.csv"), made.curves[model])
     for kind in ("noise", "contrasts", "robustness", "noise_spectra"):
-        path = Path(f"reports/tables/{kind}/shapes-timesformer_divided.csv")
+        path = Path(f"reports/tables/{kind}/shapes-timesformer_divided-0.csv")
         _write(path, getattr(made, kind)["timesformer_divided"])
     (found,) = tables.read_study(STUDY, stages)
     assert (found.dataset, found.models, found.accuracy) == ("shapes", made.models, made.accuracy)
@@ -76,9 +77,9 @@ def test_tables_of_other_weights_are_read_beside_the_data_sets_own(
     change(default_study(tmp_path), {"study.weights": weights})
     monkeypatch.chdir(tmp_path)
     own, other = depth_table("i3d"), depth_table("i3d", weights="shapes-start")
-    _write(Path("reports/metrics/accuracy/shapes/i3d.json"), accuracy())
-    _write(Path("reports/tables/depth/shapes-i3d-shapes.csv"), own)
-    _write(Path("reports/tables/depth/shapes-i3d-shapes-start.csv"), other)
+    _write(Path("reports/metrics/accuracy/shapes/i3d-0.json"), accuracy())
+    _write(Path("reports/tables/depth/shapes-i3d-shapes-0.csv"), own)
+    _write(Path("reports/tables/depth/shapes-i3d-shapes-start-0.csv"), other)
     study = STUDY.model_copy(update={"weights": tuple(weights)})
     (found,) = tables.read_study(study, dvcfile.stages())
     pd.testing.assert_frame_equal(found.depth["i3d"], own)
@@ -88,7 +89,7 @@ def test_tables_of_other_weights_are_read_beside_the_data_sets_own(
 
 
 def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage]) -> None:
-    _write(Path("reports/metrics/accuracy/shapes/i3d.json"), accuracy())
+    _write(Path("reports/metrics/accuracy/shapes/i3d-0.json"), accuracy())
     (found,) = tables.read_study(STUDY, stages)
     assert found.accuracy == {"i3d": accuracy()}
     assert (found.decode, found.spectra, found.depth, found.others) == (None, {}, {}, {})
@@ -99,7 +100,7 @@ def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage])
 def test_a_study_without_results_is_refused(stages: dict[str, dvcfile.Stage]) -> None:
     # videos decoded and a model trained, but nothing found out about it
     _write(Path("reports/decode/shapes.csv"), decode_table())
-    _write(Path("reports/curves/shapes/i3d.csv"), results().curves["i3d"])
+    _write(Path("reports/curves/shapes/i3d-0.csv"), results().curves["i3d"])
     with pytest.raises(UserError, match="no results of this study to report yet; run dvc repro"):
         tables.read_study(STUDY, stages)
 

@@ -20,6 +20,7 @@ SMALL: dict[str, object] = {
     "study.datasets": ["shapes"],
     "study.models": list(MODELS),
     "study.weights": ["shapes"],
+    "study.seeds": [0],
     "cpu_threads": 1,
     "datasets.shapes.source.train_per_class": 2,
     "datasets.shapes.source.test_per_class": 2,

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,11 +51,20 @@ class Processes:
             distributed.barrier()
 
 
-def join() -> Processes:
-    """Join the other processes where torchrun began this one; alone otherwise."""
+@contextmanager
+def joined() -> Iterator[Processes]:
+    """Together with the other processes where torchrun began this one; alone otherwise."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        return Processes()
+        yield Processes()
+        return
+    own = _join(count)
+    yield own
+    own.wait()
+    distributed.destroy_process_group()
+
+
+def _join(count: int) -> Processes:
     number, here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     if device().type == "cuda":
         if here > torch.cuda.device_count():

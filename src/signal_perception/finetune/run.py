@@ -55,24 +55,37 @@ class Files:
 
 
 def finetune(
-    settings: Settings, dataset: str, model: str, files: Files, processes: Processes | None = None
+    settings: Settings,
+    dataset: str,
+    model: str,
+    seed: int,
+    files: Files,
+    processes: Processes | None = None,
 ) -> pd.DataFrame:
     """Train a model on the clips of a store, write its weights, and answer with its curve.
+
+    seed: what all draws of the run derive from.
 
     A row per epoch: `epoch`, from 0; `lr` of the last step; `loss`, mean over the clips as they
     were trained on; `top1` (percent) of the same clips, or, where clips are mixed, after the epoch
     of up to 256 training videos as they are; with a validation split, after the epoch,
     `validation_loss` and `validation_top1` of its videos (one view each).
     """
-    return _Run(settings, dataset, model, files, processes or Processes()).through()
+    return _Run(settings, dataset, model, seed, files, processes or Processes()).through()
 
 
 class _Run:
     def __init__(
-        self, settings: Settings, dataset: str, model: str, files: Files, processes: Processes
+        self,
+        settings: Settings,
+        dataset: str,
+        model: str,
+        seed: int,
+        files: Files,
+        processes: Processes,
     ):
         entry, self._recipe = settings.model, settings.model.recipe
-        self._files, self._processes, self._seed = files, processes, settings.seed
+        self._files, self._processes, self._seed = files, processes, seed
         self._name = f"{dataset}/{model}"
         # videos that fit in memory are decoded once
         store = HeldStore(files.clips, budget())
@@ -80,7 +93,7 @@ class _Run:
             store.labels.tolist(),
             store.groups,
             self._recipe.validation,
-            seed=settings.seed,
+            seed=seed,
             dataset=dataset,
         )
         self._clips = TrainClips(
@@ -88,7 +101,7 @@ class _Run:
             entry.input,
             crop_area=self._recipe.crop_area,
             flip=settings.dataset.flip,
-            seed=settings.seed,
+            seed=seed,
             videos=parts.train,
         )
         self._views = TestClips(store, entry.input)
@@ -98,7 +111,7 @@ class _Run:
             entry.network,
             classes=len(store.classes),
             pretrained=entry.pretrained,
-            seed=settings.seed,
+            seed=seed,
             dataset=dataset,
             threads=settings.cpu_threads,
         )
@@ -110,6 +123,7 @@ class _Run:
             model,
             network,
             self._name,
+            seed,
             classes=len(store.classes),
             steps=self._steps,
             processes=processes,
@@ -221,6 +235,7 @@ def _trainer(
     model: str,
     network: nn.Module,
     run: str,
+    seed: int,
     *,
     classes: int,
     steps: int,
@@ -235,7 +250,7 @@ def _trainer(
         classes=classes,
         steps=steps,
         precision=settings.finetune.precision,
-        seed=settings.seed,
+        seed=seed,
         run=run,
         segments=registry.segments(model, network),
         processes=processes,

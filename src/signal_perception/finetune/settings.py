@@ -7,7 +7,7 @@ from pydantic import Field
 from signal_perception.clips.settings import Input
 from signal_perception.inference.settings import Arithmetic, CpuThreads
 from signal_perception.models.core.settings import Network, Pretrained
-from signal_perception.pipeline.params import Count, NotNegative, Positive, Section, Seed, Share
+from signal_perception.pipeline.params import Count, NotNegative, Positive, Section, Share
 
 
 class Recipe(Section):
@@ -54,7 +54,6 @@ class Model(Section):
 
 
 class Settings(Section):
-    seed: Seed
     cpu_threads: CpuThreads
     dataset: Dataset
     finetune: Arithmetic

@@ -7,6 +7,8 @@ from pathlib import Path
 import psutil
 import torch
 
+# No output of the pipeline; it holds times, which differ from run to run.
+FOLDER = Path("logs/finetune")
 COLUMNS = ("epoch", "seconds", "clips_per_second", "memory_mib")
 
 

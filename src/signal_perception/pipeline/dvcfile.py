@@ -25,12 +25,12 @@ class Stage:
 
     Parameters
     ----------
-    name: DVC's name, e.g. "noise@shapes-swin". item: matrix key → value. command: what DVC runs.
+    name: DVC's name, e.g. "noise@shapes-swin-0". item: matrix key → value. command: what DVC runs.
     params: (file, full key) of every declared parameter. deps, outs: paths as dvc.yaml has them.
     """
 
     name: str
-    item: Mapping[str, str]
+    item: Mapping[str, str | int]
     command: str
     params: tuple[tuple[str, str], ...]
     deps: tuple[Path, ...]
@@ -80,8 +80,8 @@ def stage(name: str, root: Path = Path()) -> Stage:
     found = stages(root)
     if name not in found:
         raise UserError(
-            f"The study has no stage {name!r}; it has {', '.join(found)}. Add its data set and "
-            f"model to study.datasets and study.models in {PARAMS}."
+            f"The study has no stage {name!r}; it has {', '.join(found)}. Add its data set, "
+            f"model or seed to study.datasets, study.models or study.seeds in {PARAMS}."
         )
     return found[name]
 
@@ -128,14 +128,14 @@ def declared(each: Stage, root: Path = Path()) -> dict[str, Any]:
     return tree
 
 
-def _items(matrix: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _items(matrix: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[dict[str, str | int]]:
     lists = [_resolved(entry, values) for entry in matrix.values()]
     for combination in itertools.product(*lists):
         yield dict(zip(matrix, combination, strict=True))
 
 
 def _stage(
-    name: str, block: Mapping[str, Any], item: dict[str, str], values: Mapping[str, Any]
+    name: str, block: Mapping[str, Any], item: dict[str, str | int], values: Mapping[str, Any]
 ) -> Stage:
     known = {**values, "item": item}
 
@@ -152,7 +152,7 @@ def _stage(
             for file, keys in entry.items():
                 params += [(_text(file, known), _text(key, known)) for key in keys]
     return Stage(
-        name="@".join([name, *(["-".join(item.values())] if item else [])]),
+        name="@".join([name, *(["-".join(map(str, item.values()))] if item else [])]),
         item=item,
         command=_text(block["cmd"], known),
         params=tuple(params),
@@ -161,7 +161,7 @@ def _stage(
     )
 
 
-def _resolved(entry: str | list[str], values: Mapping[str, Any]) -> list[str]:
+def _resolved(entry: str | list[str | int], values: Mapping[str, Any]) -> list[str | int]:
     """A list of the matrix: written out, or one `${key}`."""
     if isinstance(entry, list):
         return entry

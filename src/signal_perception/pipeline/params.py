@@ -55,14 +55,23 @@ Checked = TypeVar("Checked", bound=Section)
 class Study(Section):
     """Which data sets and models a study has, at which size, and under which name it reports.
 
-    weights: whose are listened to: data sets, or a data set and `START`.
+    weights: whose are listened to: data sets, or a data set and `START`. seeds: one fine-tuning run
+    of each model for each.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     datasets: Names
     models: Names
     weights: Names
+    seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
     size: str
+
+    @model_validator(mode="after")
+    def _has_no_run_twice(self) -> "Study":
+        if len(set(self.seeds)) < len(self.seeds):
+            listed = ", ".join(map(str, self.seeds))
+            raise ValueError(f"seeds names the same run twice: {listed}")
+        return self
 
     @model_validator(mode="after")
     def _has_a_folder_of_its_own(self) -> "Study":

@@ -67,9 +67,9 @@ class Run:
         self.scratch.publish({path: self.out(beginning) for beginning, path in outputs.items()})
 
 
-def start(stage: str, *names: str) -> Run:
+def start(stage: str, *names: str | int) -> Run:
     """Begin a stage: its name in dvc.yaml and the values of its matrix, e.g. "noise", "shapes"."""
-    return Run("@".join([stage, *(["-".join(names)] if names else [])]))
+    return Run("@".join([stage, *(["-".join(map(str, names))] if names else [])]))
 
 
 def run(main: Callable[..., None] | typer.Typer) -> None:

@@ -60,7 +60,8 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
     models = study.models
 
     def files(stage: str, folder: str, weights: str = "") -> dict[str, Path]:
-        paths = {m: stages[f"{stage}@{dataset}-{m}{weights}"].out(folder) for m in models}
+        names = {m: f"{stage}@{dataset}-{m}{weights}-{study.seeds[0]}" for m in models}
+        paths = {model: stages[name].out(folder) for model, name in names.items()}
         return {model: path for model, path in paths.items() if path.is_file()}
 
     def tables(stage: str, folder: str, weights: str = "") -> dict[str, pd.DataFrame]:
