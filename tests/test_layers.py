@@ -27,7 +27,7 @@ READERS = {
     "spectra": {"extract.store"},
     "evaluate": {"decode.table"},
     "noise": {"evaluate.predictions"},
-    "report": {"decode.table"},
+    "report": {"decode.table", "noise.findings"},
 }
 STANDARD = {"collections", "dataclasses", "functools", "math", "typing"}
 # Files that stay light on purpose → the only packages from outside that they may import.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from signal_perception.models.core.taps import Weights
-from signal_perception.noise import contrasts
+from signal_perception.noise import contrasts, findings
 from signal_perception.noise.outcomes import Outcomes
 from signal_perception.noise.perturbation import Disturber
 from signal_perception.statistics.comparison import hierarchical_p_value, holm
@@ -140,12 +140,12 @@ def test_a_finding_is_one_sentence(
 ):
     row = {"difference": mean, "low": low, "high": high, "p_holm": p, "kind": "weights"}
     panels = {"first": "a.v", "second": "a.q", "weaker": weaker and f"a.{weaker}"}
-    assert contrasts._finding(row | panels) == finding + " after Holm)" * bool(weaker)
+    assert findings.in_words(row | panels) == finding + " after Holm)" * bool(weaker)
 
 
 def test_the_same_part_of_two_attentions_is_told_apart():
     values = {"difference": 0, "low": -1, "high": 1, "p_holm": 1, "weaker": "", "kind": "weights"}
-    text = contrasts._finding(values | {"first": "a.v", "second": "b.v"})
+    text = findings.in_words(values | {"first": "a.v", "second": "b.v"})
     assert text == "No difference shown between a.v and b.v (0.0, −1.0 to 1.0)"
 
 

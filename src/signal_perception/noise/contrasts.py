@@ -5,17 +5,18 @@ less hits of the second, in the same repeat on the same video, which takes out w
 common.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from signal_perception.noise import findings
 from signal_perception.noise.definitions import THIRDS
 from signal_perception.noise.grid import Plan
 from signal_perception.noise.outcomes import KS, Outcomes
-from signal_perception.statistics.comparison import hierarchical_p_value, holm
+from signal_perception.statistics.comparison import hierarchical_p_value
 from signal_perception.statistics.intervals import hierarchical_interval
 
 COLUMNS = (
@@ -24,8 +25,6 @@ COLUMNS = (
     *("weaker", "finding"),
 )
 _LEVEL = 0.95
-# how a sentence begins, where it is not about noise on weights
-_UNDER = {"weights": "", "activations": "On activations, ", "gradient": "In the worst case, "}
 
 
 def table(dataset: str, model: str, outcomes: Outcomes) -> pd.DataFrame:
@@ -45,12 +44,7 @@ def table(dataset: str, model: str, outcomes: Outcomes) -> pd.DataFrame:
     ]
     if not rows:
         return pd.DataFrame(columns=list(COLUMNS))
-    found = pd.DataFrame(rows)
-    for k in KS:
-        same = found["k"] == k
-        found.loc[same, "p_holm"] = holm(found.loc[same, "p"].to_numpy(np.float64))
-    found["weaker"] = [_weaker(row) for row in found.to_dict("records")]
-    found["finding"] = [_finding(row) for row in found.to_dict("records")]
+    found = findings.with_findings(pd.DataFrame(rows))
     return found.assign(dataset=dataset, model=model).reindex(columns=list(COLUMNS))
 
 
@@ -112,49 +106,3 @@ def _hits(outcomes: Outcomes, cell: int, k: int, videos: NDArray) -> NDArray[np.
     """Hits of a cell on some of its videos (repeats, videos)."""
     found = outcomes.cells[cell]
     return found.hits[k][:, np.searchsorted(found.videos, videos)]
-
-
-def _weaker(row: Mapping) -> str:
-    """The panel that loses more; none where p is missing."""
-    if not row["p_holm"] < 1 - _LEVEL:
-        return ""
-    return row["first"] if row["difference"] < 0 else row["second"]
-
-
-def _finding(row: Mapping) -> str:
-    """The row in words."""
-    names = _names(row["first"], row["second"])
-    mean, low, high = row["difference"], row["low"], row["high"]
-    if not row["weaker"]:
-        bounds = "no interval" if np.isnan(low) else f"{_points(low)} to {_points(high)}"
-        text = f"no difference shown between {' and '.join(names.values())}"
-        text += f" ({_points(mean)}, {bounds})"
-    else:
-        if mean < 0:
-            mean, low, high = -mean, -high, -low
-        weaker = names.pop(row["weaker"])
-        text = f"{weaker} loses {_points(mean)} points more than {', '.join(names.values())}"
-        text += f" ({_points(low)} to {_points(high)}, {_p(row['p_holm'])} after Holm)"
-    under = _UNDER[row["kind"]]
-    # a panel of one's own keeps the spelling that it has elsewhere
-    words = not under and text.startswith(("no ", "the "))
-    return under + (text[0].upper() + text[1:] if words else text)
-
-
-def _names(first: str, second: str) -> dict[str, str]:
-    """Panels inside a sentence: "V", "the middle third", or their own names."""
-    names = {}
-    for panel in (first, second):
-        part = panel.rpartition(".")[2]
-        third = f"the {panel} third" if panel in THIRDS else panel
-        names[panel] = part.upper() if part in ("q", "k", "v") else third
-    # V of one attention and V of another
-    return names if len(set(names.values())) == 2 else {first: first, second: second}
-
-
-def _points(value: float) -> str:
-    return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
-
-
-def _p(value: float) -> str:
-    return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".")
