@@ -91,7 +91,7 @@ def test_clips_of_one_video_are_in_one_step_and_not_mixed_with_one_another() -> 
 
 
 def test_units_are_pairs_or_equal_parts() -> None:
-    assert order.units(5, 2) == [range(0, 2), range(2, 4), range(4, 5)]
+    assert order.units(5, 2) == [range(2), range(2, 4), range(4, 5)]
     assert order.units(9, 8) == [range(9)]
     assert [len(unit) for unit in order.units(13, 8)] == [6, 7]
     assert [len(unit) for unit in order.units(3, 8)] == [3]

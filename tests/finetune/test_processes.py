@@ -47,7 +47,7 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     for name, value in load_file(tmp_path / "two/weights.safetensors").items():
         given = weights[name]
         if name.endswith("qkv.bias"):
-            # softmax does not see a bias of the keys: its gradient is rounding, which AdamW enlarges
+            # softmax does not see a bias of the keys: its gradient is rounding alone
             given, value = (each.view(3, -1)[[0, 2]] for each in (given, value))
         torch.testing.assert_close(value, given, rtol=1e-3, atol=1e-5, msg=name)
     # one bar, of the first
