@@ -147,7 +147,9 @@ def _loading(store: ClipStore, paths: list[Path], rounds: int) -> str:
     def epoch(opened: ClipStore, number: int) -> float:
         clips = datasets.TrainClips(opened, wanted)
         clips.set_epoch(number)
-        batches = datasets.loader(clips, _BATCH)
+        order = datasets.epoch_order(clips)
+        pieces = [order[start : start + _BATCH].tolist() for start in range(0, len(order), _BATCH)]
+        batches = datasets.loader(clips, pieces)
         return len(opened) / _seconds(lambda: sum(len(labels) for _, labels in batches))
 
     pairs = [

@@ -8,7 +8,6 @@ The store holds the training videos of the reference data's gestures where they 
 synthetic videos; the first line says which.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -19,8 +18,9 @@ import psutil
 
 from benchmarks.look_alike import shared
 from benchmarks.stores import stored
-from signal_perception.clips.datasets import loader, train_clips
+from signal_perception.clips.datasets import TrainClips, epoch_order, loader
 from signal_perception.clips.settings import Input
+from signal_perception.clips.store import ClipStore
 from signal_perception.clips.transforms import normalise
 from signal_perception.decode.catalogue import Video, load_catalogue
 from signal_perception.decode.settings import FolderSource
@@ -45,12 +45,13 @@ def measure(passes: int = 10) -> Iterator[str]:
         )
         for workers in (0, 2):
             # decoded anew in every pass, as videos are that do not fit in memory
-            os.environ["SIGNAL_PERCEPTION_MEMORY"] = "0"
-            clips = train_clips(path, wanted, crop_area=(0.49, 1.0), flip=True, seed=0)
+            clips = TrainClips(ClipStore(path), wanted, crop_area=(0.49, 1.0), flip=True, seed=0)
             for number in range(passes):
                 clips.set_epoch(number)
                 start, most = time.perf_counter(), 0
-                for batch, _ in loader(clips, _BATCH, workers):
+                order = epoch_order(clips).tolist()
+                pieces = [order[at : at + _BATCH] for at in range(0, len(order), _BATCH)]
+                for batch, _ in loader(clips, pieces, workers):
                     # pages that no one looks at are not resident
                     normalise(batch, wanted.mean, wanted.std)
                     most = max(most, _workers_resident())

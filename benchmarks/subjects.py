@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.state import AcceleratorState
 from torch import nn
 
+from signal_perception.clips import order
+from signal_perception.clips.order import Step
 from signal_perception.finetune.trainer import Trainer
 from signal_perception.models.core import registry
 
@@ -15,8 +16,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PRECISIONS = ("float32", "bfloat16")
 # As in Kinetics-400.
 CLASSES = 400
-
-Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -56,25 +55,44 @@ class Subject:
         source = torch.Generator().manual_seed(1)
         return torch.randint(0, 256, (count, *self.shape, 3), dtype=torch.uint8, generator=source)
 
-    def trainer(self, precision: str) -> tuple[Trainer, Batch]:
-        """The project's trainer with AdamW, and a batch of the recipe's size, always the same."""
-        # Accelerate keeps one precision per process; here it takes turns
-        AcceleratorState._reset_state(True)
+    def trainer(self, precision: str, clips: int) -> "Training":
+        """The project's trainer with the recipe's optimiser, and a step of so many clips."""
+        recipe = self.entry.recipe.model_copy(update={"batch": clips, "samples": 1})
+        network = self._fresh()
         trainer = Trainer(
-            self._fresh(),
-            self.entry.recipe.model_copy(update={"optimiser": "adamw"}),
-            mean=self.entry.input.mean,
-            std=self.entry.input.std,
+            network,
+            recipe,
+            input=self.entry.input,
             classes=CLASSES,
             steps=100,
             precision=precision,
             seed=0,
             run="gpu",
+            segments=registry.segments(self.name, network),
         )
-        pixels = self.pixels(self.entry.recipe.batch)
-        return trainer, (pixels, torch.arange(len(pixels)) % CLASSES)
+        pixels = self.pixels(clips)
+        return Training(trainer, clips, pixels, torch.arange(clips) % CLASSES)
 
     def _fresh(self) -> nn.Module:
         torch.manual_seed(0)
         with torch.device(self.where):
             return registry.build(self.name, CLASSES, self.entry.network)
+
+
+@dataclass
+class Training:
+    """A trainer and a step's clips, always the same. number: of the next step."""
+
+    trainer: Trainer
+    clips: int
+    pixels: torch.Tensor
+    labels: torch.Tensor
+    number: int = 0
+
+    def step(self) -> None:
+        units = order.units(self.clips, self.trainer.together)
+        pieces = order.pieces(range(self.clips), units)
+        parts = [slice(piece.places.start, piece.places.stop) for piece in pieces]
+        batches = ((self.pixels[part], self.labels[part]) for part in parts)
+        self.trainer.step(Step(self.number, self.clips, tuple(pieces)), batches)
+        self.number += 1

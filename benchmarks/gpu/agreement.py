@@ -15,6 +15,7 @@ from signal_perception.models.core.taps import capture
 # Largest ‖a − b‖ / ‖b‖ in float32: its own rounding gives 10⁻⁶, TF32 would give 10⁻⁴ to 10⁻³.
 _LIMIT = 1e-5
 _STEPS = 3
+_CLIPS = 8
 
 
 def agreement(board: Board, subject: Subject) -> None:
@@ -48,9 +49,10 @@ def repetition(board: Board, subject: Subject) -> None:
     """Whether three training steps from one start give the same weights twice, bit for bit."""
     ends = []
     for _ in range(2):
-        trainer, batch = subject.trainer("float32")
-        trainer.epoch(0, [batch] * _STEPS)
-        state = trainer.model.state_dict()
+        training = subject.trainer("float32", _CLIPS)
+        for _ in range(_STEPS):
+            training.step()
+        state = training.trainer.model.state_dict()
         ends.append({key: value.detach().cpu().clone() for key, value in state.items()})
     first, second = ends
     unequal = [key for key in first if not torch.equal(first[key], second[key])]

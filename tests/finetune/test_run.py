@@ -127,23 +127,23 @@ def test_the_curve_has_a_row_per_epoch_while_it_runs(
     whole = _run(clips, tmp_path / "whole")
     assert list(whole.columns) == ["epoch", "lr", "loss", "top1"]
     assert whole["epoch"].tolist() == [0, 1, 2]
-    assert whole["top1"].between(0, 100).all()
+    assert all(0 <= each <= 100 for each in whole["top1"])
     # two steps an epoch
     monkeypatch.setattr(Trainer, "step", _killed_at(5))
     with pytest.raises(_Killed):
         _run(clips, tmp_path / "killed")
     found = pd.read_csv(tmp_path / "killed/curve.csv")
-    pd.testing.assert_frame_equal(found, whole[:2], check_exact=False)
+    pd.testing.assert_frame_equal(found, whole.head(2))
     log = pd.read_csv(tmp_path / "whole/logs/log.csv")
     assert list(log.columns) == ["epoch", "seconds", "clips_per_second", "memory_mib"]
     assert log["epoch"].tolist() == [0, 1, 2]
-    assert (log["clips_per_second"] > 0).all()
+    assert min(log["clips_per_second"]) > 0
 
 
 def test_top1_of_mixed_clips_is_that_of_clips_as_they_are(clips: Path, tmp_path: Path) -> None:
     curve = _run(clips, tmp_path, **MIXED)
     # of the seven videos
-    assert (curve["top1"] / 100 * 7).round(6).isin(range(8)).all()
+    assert all(round(each / 100 * 7, 6) in range(8) for each in curve["top1"])
 
 
 def test_videos_kept_out_are_scored_and_not_trained_on(
@@ -155,7 +155,7 @@ def test_videos_kept_out_are_scored_and_not_trained_on(
     curve = _run(tmp_path / "train.zarr", tmp_path / "run", validation=0.3)
     assert list(curve.columns)[-2:] == ["validation_loss", "validation_top1"]
     # two groups of two videos
-    assert (curve["validation_top1"] / 25).isin(range(5)).all()
+    assert all(each / 25 in range(5) for each in curve["validation_top1"])
     with pytest.raises(UserError, match=r"recipe.validation is 0.9, but of the 12 training videos"):
         _run(tmp_path / "train.zarr", tmp_path / "most", validation=0.9)
 

@@ -90,6 +90,7 @@ class _Short:
 
     def __init__(self, fits: int, sparing: bool):
         self.fits, self.sparing, self.refused = fits, sparing, 0
+        self.part = trainer_module.Trainer._part
 
     def __call__(self, made, step, inputs, targets, labels):
         if len(labels) > self.fits or (self.sparing and not made._sparing):
@@ -107,7 +108,6 @@ def test_a_step_that_does_not_fit_begins_again_in_smaller_parts(
     usual = trainer(chosen, parts)
     losses = train(usual, chosen, range(2))
     short = _Short(fits, sparing="norm" in parts)
-    short.part = trainer_module.Trainer._part
     monkeypatch.setattr(trainer_module.Trainer, "_part", lambda *given: short(*given))
     made = trainer(chosen, parts, segments=True)
     assert train(made, chosen, range(2)) == pytest.approx(losses, rel=1e-5)

@@ -69,11 +69,7 @@ def epoch(
     for number, videos in enumerate(split, first):
         items = np.concatenate([videos + copy * len(order) for copy in range(samples)])
         own = _share(units(len(items), together), process, processes)
-        pieces = (
-            Piece(tuple(items[part[0].start : part[-1].stop].tolist()), tuple(part))
-            for part in _loaded(own)
-        )
-        yield Step(number, len(items), tuple(pieces))
+        yield Step(number, len(items), tuple(pieces(items.tolist(), own)))
 
 
 def units(clips: int, together: int) -> list[range]:
@@ -86,6 +82,15 @@ def units(clips: int, together: int) -> list[range]:
         return [range(start, min(start + together, clips)) for start in range(0, clips, together)]
     edges = np.linspace(0, clips, max(1, round(clips / together)) + 1).round().astype(int).tolist()
     return [range(start, stop) for start, stop in itertools.pairwise(edges)]
+
+
+def pieces(items: Sequence[int], own: Sequence[range]) -> Iterator[Piece]:
+    """The clips at the places of some units, one after the other, in pieces.
+
+    items: of the whole step.
+    """
+    for part in _loaded(own):
+        yield Piece(tuple(items[part[0].start : part[-1].stop]), tuple(part))
 
 
 def _share(all_units: Sequence[range], process: int, processes: int) -> list[range]:

@@ -278,15 +278,15 @@ class Trainer:
     @contextmanager
     def _again(self) -> Iterator[None]:
         """A forward pass that is repeated: batch norms have seen these clips already."""
-        before = [(norm, norm.momentum, norm.num_batches_tracked.clone()) for norm in self._norms]
-        for norm in self._norms:
+        before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in self._norms]
+        for norm, _, seen in before:
             norm.momentum = 0.0
+            norm.num_batches_tracked = None if seen is None else seen.clone()
         try:
             yield
         finally:
-            for norm, momentum, batches in before:
-                norm.momentum = momentum
-                norm.num_batches_tracked.copy_(batches)
+            for norm, momentum, seen in before:
+                norm.momentum, norm.num_batches_tracked = momentum, seen
 
     def _pixels(self, clips: torch.Tensor) -> torch.Tensor:
         moved = clips.to(self.where, non_blocking=True)
