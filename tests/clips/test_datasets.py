@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from signal_perception.clips import datasets
+from signal_perception.clips.augment import Augment
 from signal_perception.clips.datasets import TestClips, TrainClips, loader
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
@@ -30,7 +31,7 @@ def store(tmp_path_factory) -> ClipStore:
 
 def train(store: ClipStore, seed: int = 0) -> TrainClips:
     wanted = shown(frames=4, stride=3, size=16)
-    return TrainClips(store, wanted, crop_area=(0.4, 1.0), flip=True, seed=seed)
+    return TrainClips(store, wanted, augment=Augment((0.4, 1.0), flip=True), seed=seed)
 
 
 def test_a_training_item_depends_on_seed_epoch_and_video_alone(store, tmp_path):
@@ -92,7 +93,9 @@ def test_test_views_are_clips_by_crops_in_the_order_of_the_store(store):
 
 def test_clips_of_a_model_are_made_from_the_path_of_a_store(store):
     wanted = shown(frames=4, stride=3, size=16, resize=24)
-    random = datasets.train_clips(store.path, wanted, crop_area=(0.4, 1.0), flip=True, seed=0)
+    random = datasets.train_clips(
+        store.path, wanted, augment=Augment((0.4, 1.0), flip=True), seed=0
+    )
     assert torch.equal(random[3][0], train(store)[3][0])
     fixed = datasets.test_clips(store.path, wanted, seed=1, clips=2, crops=3)
     expected = TestClips(store, wanted, seed=1, clips=2, crops=3)

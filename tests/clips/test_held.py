@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from signal_perception.clips import held, store
+from signal_perception.clips.augment import Augment
 from signal_perception.clips.datasets import loader, train_clips
 from signal_perception.clips.held import HeldStore, budget
 from signal_perception.clips.settings import Input
@@ -96,7 +97,7 @@ def test_frames_that_do_not_exist_are_refused_as_by_the_store(plain):
 
 def test_workers_decode_into_memory_that_all_share(plain, decoded, monkeypatch):
     monkeypatch.setenv(MEMORY, "100")
-    clips = train_clips(plain.path, shown(), crop_area=(0.4, 1.0), flip=True, seed=0)
+    clips = train_clips(plain.path, shown(), augment=Augment((0.4, 1.0), flip=True), seed=0)
     there = list(loader(clips, 4, workers=2))
     assert not decoded
     here = list(loader(clips, 4))
@@ -110,7 +111,7 @@ def test_workers_decode_into_memory_that_all_share(plain, decoded, monkeypatch):
 def test_training_clips_are_the_same_with_and_without(plain, monkeypatch, workers):
     def epochs(memory: str) -> list[torch.Tensor]:
         monkeypatch.setenv(MEMORY, memory)
-        clips = train_clips(plain.path, shown(), crop_area=(0.4, 1.0), flip=True, seed=0)
+        clips = train_clips(plain.path, shown(), augment=Augment((0.4, 1.0), flip=True), seed=0)
         found = []
         for epoch in range(3):
             clips.set_epoch(epoch)

@@ -12,10 +12,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from signal_perception.clips import sampling, transforms
+from signal_perception.clips.augment import Augment, train_view
 from signal_perception.clips.held import HeldStore, budget
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
 from signal_perception.seeding import generator
+
+# All of the short side, at a random place.
+_PLAIN = Augment((1.0, 1.0))
 
 
 class TrainClips(Dataset):
@@ -24,7 +28,7 @@ class TrainClips(Dataset):
     Parameters
     ----------
     input: which frames, and the side s of the clip.
-    crop_area: of the random crop, see `sampling.train_crop`. flip: mirror half of the clips.
+    augment: how the clips are varied.
     """
 
     def __init__(
@@ -32,12 +36,11 @@ class TrainClips(Dataset):
         store: ClipStore,
         input: Input,
         *,
-        crop_area: tuple[float, float] = (1.0, 1.0),
-        flip: bool = False,
+        augment: Augment = _PLAIN,
         seed: int = 0,
     ):
         self.store, self.input, self.seed = store, input, seed
-        self.crop_area, self.flip = crop_area, flip
+        self.augment = augment
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -54,7 +57,7 @@ class TrainClips(Dataset):
             self.input.sampling, total, fps, self.input.frames, self.input.stride, rng
         )
         clip = self.store.read(video, indices)
-        view = transforms.train_view(clip, self.input.size, self.crop_area, self.flip, rng)
+        view = train_view(clip, self.input.size, self.augment, rng)
         return view, int(self.store.labels[video])
 
 
@@ -116,15 +119,13 @@ class TestClips(Dataset):
         return found
 
 
-def train_clips(
-    path: Path, input: Input, *, crop_area: tuple[float, float], flip: bool, seed: int
-) -> TrainClips:
+def train_clips(path: Path, input: Input, *, augment: Augment, seed: int) -> TrainClips:
     """Random clips of the videos in the clip store at `path`, one per video and epoch.
 
     Videos that fit in memory are decoded once, see `held.HeldStore`.
     """
     store = HeldStore(path, budget())
-    return TrainClips(store, input, crop_area=crop_area, flip=flip, seed=seed)
+    return TrainClips(store, input, augment=augment, seed=seed)
 
 
 def test_clips(path: Path, input: Input, *, seed: int, clips: int = 1, crops: int = 1) -> TestClips:

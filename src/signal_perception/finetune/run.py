@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from signal_perception.clips.augment import Augment
 from signal_perception.clips.datasets import loader, train_clips
 from signal_perception.finetune.settings import Settings
 from signal_perception.finetune.trainer import Trainer
@@ -43,13 +44,7 @@ def finetune(
     weights: where those after the last one go.
     """
     entry, recipe = settings.model, settings.model.recipe
-    shown = train_clips(
-        clips,
-        entry.input,
-        crop_area=recipe.crop_area,
-        flip=settings.dataset.flip,
-        seed=settings.seed,
-    )
+    shown = train_clips(clips, entry.input, augment=_augment(settings), seed=settings.seed)
     classes = len(shown.store.classes)
     batches = loader(shown, recipe.batch, min(workers.count() - 1, _MOST_LOADERS))
     network = networks.fresh(
@@ -78,6 +73,20 @@ def finetune(
             progress.advance(note=_note(rows[-1]))
     checkpoints.save(trainer.model, weights)
     return pd.DataFrame(rows)
+
+
+def _augment(settings: Settings) -> Augment:
+    entry, recipe = settings.model, settings.model.recipe
+    return Augment(
+        recipe.crop_area,
+        recipe.crop_aspect,
+        flip=settings.dataset.flip,
+        randaugment=recipe.randaugment,
+        colour_jitter=recipe.colour_jitter,
+        erasing=recipe.erasing,
+        mean=entry.input.mean,
+        std=entry.input.std,
+    )
 
 
 def _trainer(settings: Settings, network: nn.Module, run: str, classes: int, steps: int) -> Trainer:

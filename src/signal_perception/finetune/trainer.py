@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from signal_perception.models.core import torchvision_shim  # noqa: F401 — before any import of timm
+from signal_perception.pipeline import torchvision_shim  # noqa: F401 — before any import of timm
 
 # isort: split
 from timm.data.mixup import Mixup
@@ -73,7 +73,7 @@ class Trainer:
         )
         optimiser = create_optimizer_v2(
             model,
-            opt={"adamw": "adamw", "sgd": "nesterov"}[recipe.optimiser],
+            opt={"adamw": "adamw", "sgd": "momentum", "nesterov": "nesterov"}[recipe.optimiser],
             lr=recipe.lr,
             weight_decay=recipe.weight_decay,
             layer_decay=recipe.layer_decay,
