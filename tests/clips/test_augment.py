@@ -5,6 +5,7 @@ With all but the crop off, draws and bytes are those of a square crop and a mirr
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.seeding import generator
 from tests.support.clips import make_store
 
-PIXELS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+PIXELS: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 RAND = "rand-m7-n4-mstd0.5-inc1"
 WHOLE = Augment((1.0, 1.0))
 KINDS = {
@@ -39,6 +40,12 @@ def numbered(frames: int, height: int, width: int) -> np.ndarray:
 
 def noisy(frames: int = 1, size: int = 32) -> np.ndarray:
     return generator(0, "noisy").integers(0, 256, (frames, size, size, 3), np.uint8)
+
+
+def _numpy_state() -> list[int]:
+    state = np.random.get_state(legacy=False)  # noqa: NPY002
+    assert isinstance(state, dict)
+    return [*state["state"]["key"].tolist(), state["state"]["pos"]]
 
 
 def test_a_plain_view_is_a_square_and_a_mirror_image_in_this_order_of_draws():
@@ -105,10 +112,10 @@ def test_draws_are_seeded_and_leave_the_global_generators_alone(kind):
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002
     torch.manual_seed(1)
-    states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # noqa: NPY002
+    states = random.getstate(), _numpy_state(), torch.get_rng_state()
     first = train_view(clip, 24, KINDS[kind], generator(0, 1))
     assert random.getstate() == states[0]
-    assert np.random.get_state()[1].tolist() == states[1]  # noqa: NPY002
+    assert _numpy_state() == states[1]
     assert torch.equal(torch.get_rng_state(), states[2])
     random.seed(2)
     np.random.seed(2)  # noqa: NPY002

@@ -95,7 +95,8 @@ class Params(Section):
 
     def entry(self, name: str, size: str, dataset: str | None = None) -> Any:
         """The entry of a model at a size, as a data set has it."""
-        return self.variants[name][size].get(dataset, self.models[name][size])
+        variants = self.variants[name][size]
+        return variants[dataset] if dataset in variants else self.models[name][size]
 
 
 def load(root: Path = Path()) -> Params:
