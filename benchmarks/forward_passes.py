@@ -15,11 +15,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from signal_perception.models.core import (
-    registry,
+from signal_perception.models.core import registry
+from signal_perception.pipeline import (
+    params,
     torchvision_shim,  # noqa: F401 — before torchvision and transformers
 )
-from signal_perception.pipeline import params
 
 _CLASSES = 400
 # The counter knows the attention kernels of GPUs, not the CPU's.

@@ -18,6 +18,7 @@ import psutil
 
 from benchmarks.look_alike import shared
 from benchmarks.stores import stored
+from signal_perception.clips.augment import Augment
 from signal_perception.clips.datasets import TrainClips, epoch_order, loader
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
@@ -45,7 +46,9 @@ def measure(passes: int = 10) -> Iterator[str]:
         )
         for workers in (0, 2):
             # decoded anew in every pass, as videos are that do not fit in memory
-            clips = TrainClips(ClipStore(path), wanted, crop_area=(0.49, 1.0), flip=True, seed=0)
+            clips = TrainClips(
+                ClipStore(path), wanted, augment=Augment((0.49, 1.0), flip=True), seed=0
+            )
             for number in range(passes):
                 clips.set_epoch(number)
                 start, most = time.perf_counter(), 0

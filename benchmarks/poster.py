@@ -95,11 +95,13 @@ def _poster() -> params.Params:
 def _costs(settings: params.Params, dataset: str, model: str) -> Iterator[Cost]:
     train, test, classes = VIDEOS[dataset]
     forward, training = RATES[model]
-    entry = settings.model(model)
+    entry = settings.model(model, dataset)
     network = networks.outline(model, entry.network, classes)
     weights = 4 * sum(parameter.numel() for parameter in network.parameters())
     views = settings.views.clips * settings.views.crops * len(inputs(settings.views.controls))
-    yield Cost("finetune", train * entry.recipe.epochs / training, 2 * weights)
+    yield Cost(
+        "finetune", train * entry.recipe.epochs * entry.recipe.samples / training, 2 * weights
+    )
     yield Cost("evaluate", test * views / forward, test * views * 4 * classes)
     extract = settings.extract
     clips = test * extract.clips * len(inputs(extract.controls))

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from signal_perception.clips import datasets
+from signal_perception.clips.augment import Augment
 from signal_perception.clips.datasets import TestClips, TrainClips
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
@@ -30,7 +31,7 @@ def store(tmp_path_factory) -> ClipStore:
 
 def train(store: ClipStore, seed: int = 0) -> TrainClips:
     wanted = shown(frames=4, stride=3, size=16)
-    return TrainClips(store, wanted, crop_area=(0.4, 1.0), flip=True, seed=seed)
+    return TrainClips(store, wanted, augment=Augment((0.4, 1.0), flip=True), seed=seed)
 
 
 def test_a_training_item_depends_on_seed_epoch_and_video_alone(store, tmp_path):
@@ -81,7 +82,7 @@ def test_copies_of_a_video_have_draws_of_their_own_and_some_videos_may_be_left_o
         assert not torch.equal(again, dataset[4][0])
     assert not torch.equal(dataset[14][0], dataset[24][0])
     wanted = shown(frames=4, stride=3, size=16)
-    some = TrainClips(store, wanted, crop_area=(0.4, 1.0), flip=True, videos=[7, 2, 4])
+    some = TrainClips(store, wanted, augment=Augment((0.4, 1.0), flip=True), videos=[7, 2, 4])
     assert len(some) == 3
     assert [int(some[item][0][0, 0, 0, 1]) for item in range(6)] == [7, 2, 4, 7, 2, 4]
     assert torch.equal(some[2][0], dataset[4][0])

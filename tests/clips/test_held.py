@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from signal_perception.clips import held, store
+from signal_perception.clips.augment import Augment
 from signal_perception.clips.datasets import TrainClips
 from signal_perception.clips.held import HeldStore, budget
 from signal_perception.clips.settings import Input
@@ -96,7 +97,9 @@ def test_frames_that_do_not_exist_are_refused_as_by_the_store(plain):
 
 def test_workers_decode_into_memory_that_all_share(plain, decoded, monkeypatch):
     monkeypatch.setenv(MEMORY, "100")
-    clips = TrainClips(HeldStore(plain.path, budget()), shown(), crop_area=(0.4, 1.0), flip=True)
+    clips = TrainClips(
+        HeldStore(plain.path, budget()), shown(), augment=Augment((0.4, 1.0), flip=True)
+    )
     there = list(batches(clips, 4, workers=2))
     assert not decoded
     here = list(batches(clips, 4))
@@ -111,7 +114,7 @@ def test_training_clips_are_the_same_with_and_without(plain, monkeypatch, worker
     def epochs(memory: str) -> list[torch.Tensor]:
         monkeypatch.setenv(MEMORY, memory)
         clips = TrainClips(
-            HeldStore(plain.path, budget()), shown(), crop_area=(0.4, 1.0), flip=True
+            HeldStore(plain.path, budget()), shown(), augment=Augment((0.4, 1.0), flip=True)
         )
         found = []
         for epoch in range(3):

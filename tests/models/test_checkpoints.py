@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from signal_perception.models.core import checkpoints, torchvision_shim
+from signal_perception.models.core import checkpoints
+from signal_perception.pipeline import torchvision_shim
 from signal_perception.pipeline.errors import UserError
 
 STATE = OrderedDict(weight=torch.arange(6.0).view(2, 3), bias=torch.ones(2))

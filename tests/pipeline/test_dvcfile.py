@@ -228,3 +228,22 @@ def test_an_output_behind_a_link_is_refused_before_the_work(
 def test_a_foreign_package_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"runs the code of .*, not of this project"):
         stage.start("spectra", "shapes", MODELS[0], "shapes", 0)
+
+
+def test_an_override_reaches_the_stages_of_its_data_set_alone(folder: Path) -> None:
+    names = {name: f"finetune@{name}-{MODELS[1]}-0" for name in ("shapes", "gestures")}
+    before = {name: fingerprint(dvcfile.stage(stage)) for name, stage in names.items()}
+    entry = folder / f"params/models/{MODELS[1]}.yaml"
+    text = entry.read_text(encoding="utf-8")
+    change(folder, {f"models.{MODELS[1]}.tiny.recipe.on": {"gestures": {"epochs": 77}}})
+    try:
+        told = {name: dvcfile.declared(dvcfile.stage(stage)) for name, stage in names.items()}
+        after = {name: fingerprint(dvcfile.stage(stage)) for name, stage in names.items()}
+    finally:
+        entry.write_text(text, encoding="utf-8")
+    assert told["gestures"]["model"]["recipe"]["epochs"] == 77
+    assert told["shapes"]["model"]["recipe"]["epochs"] != 77
+    assert "on" not in told["gestures"]["model"]["recipe"]
+    assert "on" not in told["shapes"]["model"]["recipe"]
+    assert after["shapes"] == before["shapes"]
+    assert after["gestures"] != before["gestures"]

@@ -151,6 +151,42 @@ MISTAKES = [
     (SWIN, "base.input.resize", 200, "base.input.resize is 200, smaller than the crop of 224"),
     (SWIN, "base.input", ..., "base.input is missing"),
     (SWIN, "tiny.input.mean", "grey", "tiny.input.mean is 'grey'"),
+    (SWIN, "tiny.input.std", [0.2, 0.0, 0.2], "tiny.input.std is 0.2, 0, 0.2: pixels are divide"),
+    (SWIN, "tiny.input.views", {"clips": 4, "crops": 2}, "tiny.input.views.crops is 2"),
+    (SWIN, "tiny.recipe.crop_area", [1.0, 0.6], "tiny.recipe.crop_area is 1.0 to 0.6: give the "),
+    (SWIN, "tiny.recipe.crop_area", [0.0, 0.6], "tiny.recipe.crop_area is 0.0 to 0.6: give the "),
+    (SWIN, "tiny.recipe.crop_aspect", [2.0, 1.0], "tiny.recipe.crop_aspect is 2.0 to 1.0: give t"),
+    (SWIN, "tiny.recipe.warmup_epochs", 17, "tiny.recipe.warmup_epochs is 17, more than the 16"),
+    (SWIN, "tiny.recipe.min_lr", 0.1, "tiny.recipe.min_lr is 0.1, above lr, which is 0.002"),
+    (SWIN, "tiny.recipe.warmup_lr", 0.1, "tiny.recipe.warmup_lr is 0.1, above lr, which is 0.00"),
+    (SWIN, "tiny.recipe.steps", [4, 8], "tiny.recipe.steps is [4, 8] and schedule is cosine: step"),
+    (SWIN, "tiny.recipe.schedule", "steps", "tiny.recipe.steps is [] and schedule is steps: steps"),
+    (SWIN, "tiny.recipe.validation", 1.0, "tiny.recipe.validation is 1.0"),
+    (SWIN, "tiny.recipe.lr_batch", 0, "tiny.recipe.lr_batch is 0"),
+    (SWIN, "tiny.recipe.samples", 3, "tiny.recipe.samples is 3, and a batch of 16 clips is not so"),
+    (SWIN, "tiny.recipe.randaugment", "rand-m7 n4", "tiny.recipe.randaugment is 'rand-m7 n4'"),
+    (SWIN, "tiny.recipe.optimiser", "adam", "tiny.recipe.optimiser is 'adam'"),
+    (
+        SWIN,
+        "tiny.input.on",
+        {"shaps": {"stride": 2}},
+        "tiny.input.on.shaps is no data set; para",
+    ),
+    (SWIN, "tiny.input.on", ["shapes"], "tiny.input.on holds no data sets; name one above its k"),
+    (SWIN, "tiny.input.on", {"shapes": 2}, "tiny.input.on.shapes holds no keys; give some, or d"),
+    (SWIN, "tiny.input.on", {"shapes": {"stride": 0}}, "tiny.input.on.shapes.stride is 0"),
+    (
+        SWIN,
+        "tiny.recipe.on",
+        {"shapes": {"epoch": 2}},
+        "tiny.recipe.on.shapes.epoch is no known key; did you mean tiny.recipe.on.shapes.epochs?",
+    ),
+    (
+        SWIN,
+        "tiny.recipe.on",
+        {"shapes": {"epochs": 1}},
+        "tiny.recipe.on.shapes.warmup_epochs is 2, more than the 1 epochs in all",
+    ),
     (INCEPTION, "tiny.recipe.learning", 1.0, "tiny.recipe.learning is no known key"),
     (INCEPTION, "gestures.recipe.lr", ..., "gestures.recipe.lr is missing"),
     (INCEPTION, "base.pretrained.sha256", "XYZ", "base.pretrained.sha256 is 'XYZ'"),
@@ -167,6 +203,38 @@ def test_a_mistake_is_named_in_full(
 ) -> None:
     _edit(root / file, key, value)
     assert f"{file}: {expected}" in _refusal(root)
+
+
+STEPS = [
+    ([8, 4], "tiny.recipe.steps is [8, 4]: give rising epochs, all below the 16 epochs"),
+    ([4, 16], "tiny.recipe.steps is [4, 16]: give rising epochs, all below the 16 epochs"),
+    ([4, 8], "tiny.recipe.min_lr is 1e-05, where a cosine ends, and schedule is steps"),
+]
+
+
+@pytest.mark.parametrize(("steps", "expected"), STEPS)
+def test_steps_rise_and_end_before_the_last_epoch(
+    root: Path, steps: list[int], expected: str
+) -> None:
+    _edit(root / SWIN, "tiny.recipe.schedule", "steps")
+    _edit(root / SWIN, "tiny.recipe.steps", steps)
+    assert f"{SWIN}: {expected}" in _refusal(root)
+
+
+def test_an_override_is_of_one_data_set(root: Path) -> None:
+    _edit(root / SWIN, "tiny.input.on", {"hmdb51": {"stride": 7, "views": {"clips": 4}}})
+    _edit(root / SWIN, "tiny.input.views", {"clips": 2, "crops": 3})
+    _edit(root / SWIN, "tiny.recipe.on", {"ucf101": {"epochs": 3}})
+    settings = params.load(root)
+    plain = settings.model("swin")
+    assert (plain.input.stride, plain.recipe.epochs) == (1, 16)
+    assert settings.model("swin", "shapes") == plain
+    hmdb51, ucf101 = settings.model("swin", "hmdb51"), settings.model("swin", "ucf101")
+    assert (hmdb51.input.stride, hmdb51.input.frames, hmdb51.recipe) == (7, 16, plain.recipe)
+    # what the override does not name stays, in nested keys too
+    assert (hmdb51.input.views.clips, hmdb51.input.views.crops) == (4, 3)
+    assert (ucf101.recipe.epochs, ucf101.recipe.lr, ucf101.input) == (3, 0.002, plain.input)
+    assert settings.entry("swin", "base", "shapes") == settings.models["swin"]["base"]
 
 
 def test_broken_yaml_and_a_missing_file_are_sentences(root: Path) -> None:

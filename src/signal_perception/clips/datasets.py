@@ -13,9 +13,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from signal_perception.clips import sampling, transforms
+from signal_perception.clips.augment import Augment, train_view
 from signal_perception.clips.settings import Input
 from signal_perception.clips.store import ClipStore
 from signal_perception.seeding import generator
+
+# All of the short side, at a random place.
+_PLAIN = Augment((1.0, 1.0))
 
 
 class TrainClips(Dataset):
@@ -26,7 +30,7 @@ class TrainClips(Dataset):
     Parameters
     ----------
     input: which frames, and the side s of the clip.
-    crop_area: of the random crop, see `sampling.train_crop`. flip: mirror half of the clips.
+    augment: how the clips are varied.
     videos: numbers of those of the store that are shown; None: all.
     """
 
@@ -35,13 +39,12 @@ class TrainClips(Dataset):
         store: ClipStore,
         input: Input,
         *,
-        crop_area: tuple[float, float] = (1.0, 1.0),
-        flip: bool = False,
+        augment: Augment = _PLAIN,
         seed: int = 0,
         videos: Sequence[int] | None = None,
     ):
         self.store, self.input, self.seed = store, input, seed
-        self.crop_area, self.flip = crop_area, flip
+        self.augment = augment
         self.videos = list(range(len(store)) if videos is None else videos)
         self.epoch = 0
 
@@ -62,7 +65,7 @@ class TrainClips(Dataset):
             self.input.sampling, total, fps, self.input.frames, self.input.stride, rng
         )
         clip = self.store.read(video, indices)
-        view = transforms.train_view(clip, self.input.size, self.crop_area, self.flip, rng)
+        view = train_view(clip, self.input.size, self.augment, rng)
         return view, int(self.store.labels[video])
 
 

@@ -18,6 +18,13 @@ PerChannel = Annotated[
 ]
 
 
+class Views(Section):
+    """Which parts of a test video are looked at: `clips` of it, `crops` of each clip."""
+
+    clips: Count = 1
+    crops: Literal[1, 3] = 1
+
+
 class Input(Section):
     """mean and std are ImageNet's unless the model's file says otherwise."""
 
@@ -29,13 +36,19 @@ class Input(Section):
     std: PerChannel = (0.229, 0.224, 0.225)
     sampling: Literal["dense", "dense_30fps", "uniform", "videomae", "mmaction", "swin", "i3d"]
     fusion: Literal["logits", "probabilities"]
+    views: Views = Views()
 
     @model_validator(mode="after")
-    def _crop_fits(self) -> "Input":
+    def _fits(self) -> "Input":
         if self.resize is not None and self.resize < self.size:
             raise ValueError(
                 f"resize is {self.resize}, smaller than the crop of {self.size}: enlarge it or set "
                 "it to null"
+            )
+        if min(self.std) <= 0:
+            raise ValueError(
+                f"std is {', '.join(f'{each:g}' for each in self.std)}: pixels are divided by it, "
+                "so give numbers above 0"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""From stored frames to model input: crop, resize, flip, order of frames, normalisation.
+"""From stored frames to model input: test crops, resizing, order of frames, normalisation.
 
 Clips stay uint8 with channels last, (t h w c), until `normalise`, which runs on the batch's device:
 a quarter of the bytes to move. Cropping and resizing are done where frames are decoded, by one and
@@ -12,28 +12,9 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from signal_perception.clips.sampling import test_crops, test_size, train_crop
+from signal_perception.clips.sampling import test_crops, test_size
 from signal_perception.pipeline.errors import UserError
 from signal_perception.vocabulary import CLIP, INPUTS
-
-
-def train_view(
-    clip: np.ndarray,
-    size: int,
-    crop_area: tuple[float, float],
-    flip: bool,
-    rng: np.random.Generator,
-) -> torch.Tensor:
-    """A random square of the clip, the same in all frames, resized to `size`.
-
-    uint8 (t h w c) → uint8 (t s s c); `crop_area` as in `sampling.train_crop`; with `flip`, half of
-    the clips are mirrored.
-    """
-    top, left, side = train_crop(clip.shape[1], clip.shape[2], crop_area, rng)
-    view = resize(clip[:, top : top + side, left : left + side], size, size)
-    # drawn in any case, so that `flip` changes no other draw
-    mirrored = rng.uniform() < 0.5
-    return view.flip(2) if flip and mirrored else view
 
 
 def test_views(clip: np.ndarray, rule: str, size: int, short: int, crops: int) -> torch.Tensor:

@@ -45,7 +45,7 @@ def _check_dataset(params: Params, dataset: str) -> None:
 
 
 def check_model(params: Params, name: str) -> None:
-    """UserError where a model's entry at the study's size cannot run."""
+    """UserError where a model's entry at the study's size cannot run on one of its data sets."""
     entry, place = params.model(name), f"{MODELS / name}.yaml: {params.study.size}"
     model = _named(f"{place}.network", lambda: networks.outline(name, entry.network, classes=2))
     _refuse_an_incomplete_model(name, model)
@@ -53,13 +53,14 @@ def check_model(params: Params, name: str) -> None:
     def plan() -> None:
         grid.plan(params.noise, entry.disturb, layers(name, model))
 
-    def forward() -> None:
-        shape = (1, 3, entry.input.frames, entry.input.size, entry.input.size)
+    def forward(frames: int, size: int) -> None:
         with torch.device("meta"), capture(model.eval(), registry.taps(name, model)):
-            model(torch.empty(*shape))
+            model(torch.empty(1, 3, frames, size, size))
 
     _named(f"{place}.disturb", plan)
-    _named(f"{place}.input", forward)
+    shown = (params.model(name, dataset).input for dataset in params.study.datasets)
+    for frames, size in dict.fromkeys((each.frames, each.size) for each in shown):
+        _named(f"{place}.input", lambda frames=frames, size=size: forward(frames, size))
     if entry.pretrained is not None:
         file = _named(f"{place}.pretrained", lambda: networks.pretrained_file(entry.pretrained))
         found = checkpoints.weights_hash(file)

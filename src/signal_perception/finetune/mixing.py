@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from signal_perception.models.core import torchvision_shim  # noqa: F401 — before any import of timm
+from signal_perception.pipeline import torchvision_shim  # noqa: F401 — before any import of timm
 
 # isort: split
 from timm.data.mixup import Mixup, mixup_target

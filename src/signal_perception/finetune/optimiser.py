@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from signal_perception.models.core import torchvision_shim  # noqa: F401 — before any import of timm
+from signal_perception.pipeline import torchvision_shim  # noqa: F401 — before any import of timm
 
 # isort: split
 from timm.models import group_parameters
@@ -68,7 +68,7 @@ def optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         }
         for group in groups(model, recipe)
     ]
-    rate = recipe.rate(recipe.lr)
+    rate = recipe.lr * recipe.rate
     # foreach: the same bits in fewer calls; what a GPU does by default
     if recipe.optimiser == "adamw":
         return torch.optim.AdamW(parts, lr=rate, foreach=True)
@@ -82,7 +82,7 @@ def schedule(optimised: torch.optim.Optimizer, recipe: Recipe, steps: int) -> Sc
     After a linear warm-up: a cosine down to `min_lr`, or a tenth from each epoch of `steps` on.
     """
     warmup = round(recipe.warmup_epochs * steps)
-    start = recipe.rate(recipe.warmup_lr)
+    start = recipe.warmup_lr * recipe.rate
     if recipe.schedule == "steps":
         return MultiStepLRScheduler(
             optimised,
@@ -97,7 +97,7 @@ def schedule(optimised: torch.optim.Optimizer, recipe: Recipe, steps: int) -> Sc
     return CosineLRScheduler(
         optimised,
         t_initial=max(recipe.epochs * steps - warmup, 1),
-        lr_min=recipe.rate(recipe.min_lr),
+        lr_min=recipe.min_lr * recipe.rate,
         warmup_t=warmup,
         warmup_lr_init=start,
         warmup_prefix=True,

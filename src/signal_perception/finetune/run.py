@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from signal_perception.clips import datasets
+from signal_perception.clips.augment import Augment
 from signal_perception.clips.datasets import TestClips, TrainClips
 from signal_perception.clips.held import HeldStore, budget
 from signal_perception.clips.order import Step, epoch, steps_of
@@ -99,8 +100,7 @@ class _Run:
         self._clips = TrainClips(
             store,
             entry.input,
-            crop_area=self._recipe.crop_area,
-            flip=settings.dataset.flip,
+            augment=_augment(settings),
             seed=seed,
             videos=parts.train,
         )
@@ -228,6 +228,20 @@ class _Run:
             state = {"rows": self._rows, "next": self._next, "trainer": self._trainer.state()}
             write_atomically(self._files.state, lambda path: torch.save(state, path))
         self._speed.state_kept()
+
+
+def _augment(settings: Settings) -> Augment:
+    entry, recipe = settings.model, settings.model.recipe
+    return Augment(
+        recipe.crop_area,
+        recipe.crop_aspect,
+        flip=settings.dataset.flip,
+        randaugment=recipe.randaugment,
+        colour_jitter=recipe.colour_jitter,
+        erasing=recipe.erasing,
+        mean=entry.input.mean,
+        std=entry.input.std,
+    )
 
 
 def _trainer(

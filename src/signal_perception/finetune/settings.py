@@ -2,16 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from signal_perception.clips.settings import Input
 from signal_perception.inference.settings import Arithmetic, CpuThreads
 from signal_perception.models.core.settings import Network, Pretrained
 from signal_perception.pipeline.params import Count, NotNegative, Positive, Section, Share
 
+# What timm.data.auto_augment.rand_augment_transform reads.
+_RANDAUGMENT = r"^rand(-(m|n|p|mstd|mmax|inc)\d+(\.\d+)?)+$"
+
 
 class Recipe(Section):
-    """What has a default is off by default; what makes a recipe has none."""
+    """What has a default is off by default; what makes a recipe has none.
+
+    The keys are explained in params/models/README.md.
+    """
 
     epochs: Count
     warmup_epochs: NotNegative = 0.0
@@ -33,13 +39,63 @@ class Recipe(Section):
     cutmix: NotNegative = 0.0
     samples: Count = 1
     crop_area: Annotated[tuple[Share, Share], Field(strict=False)]
+    crop_aspect: Annotated[tuple[Positive, Positive], Field(strict=False)] | None = None
+    randaugment: Annotated[str, Field(pattern=_RANDAUGMENT)] | None = None
+    colour_jitter: Share = 0.0
+    erasing: Share = 0.0
     batch_norm: Literal["train", "frozen"] = "train"
     norm_clips: Count | None = None
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
-    def rate(self, value: float) -> float:
-        """A learning rate at this batch: in proportion, where it stands for `lr_batch` clips."""
-        return value if self.lr_batch is None else value * self.batch / self.lr_batch
+    @property
+    def rate(self) -> float:
+        """What lr, min_lr and warmup_lr are multiplied by: batch / lr_batch, or 1."""
+        return self.batch / self.lr_batch if self.lr_batch else 1.0
+
+    @model_validator(mode="after")
+    def _crops_are_ranges(self) -> "Recipe":
+        for name, range_, what in (
+            ("crop_area", self.crop_area, "the smallest share of the picture, above 0, then the"),
+            ("crop_aspect", self.crop_aspect, "the smallest width by height, then the"),
+        ):
+            if range_ is not None and not 0 < range_[0] <= range_[1]:
+                raise ValueError(f"{name} is {range_[0]} to {range_[1]}: give {what} largest")
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_fits(self) -> "Recipe":
+        if self.warmup_epochs > self.epochs:
+            raise ValueError(
+                f"warmup_epochs is {self.warmup_epochs:g}, more than the {self.epochs} epochs in "
+                "all: the rate would never be reached; choose fewer"
+            )
+        for name, rate in (("min_lr", self.min_lr), ("warmup_lr", self.warmup_lr)):
+            if rate > self.lr:
+                raise ValueError(f"{name} is {rate}, above lr, which is {self.lr}: lower it")
+        if bool(self.steps) != (self.schedule == "steps"):
+            raise ValueError(
+                f"steps is {list(self.steps)} and schedule is {self.schedule}: steps are the "
+                "epochs at which the schedule `steps` lowers the rate; give both or neither"
+            )
+        if list(self.steps) != sorted(set(self.steps)) or max(self.steps, default=0) >= self.epochs:
+            raise ValueError(
+                f"steps is {list(self.steps)}: give rising epochs, all below the {self.epochs} "
+                "epochs of the recipe"
+            )
+        if self.schedule == "steps" and self.min_lr:
+            raise ValueError(
+                f"min_lr is {self.min_lr}, where a cosine ends, and schedule is steps: leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_step_holds_whole_videos(self) -> "Recipe":
+        if self.batch % self.samples:
+            raise ValueError(
+                f"samples is {self.samples}, and a batch of {self.batch} clips is not so many of "
+                "each of its videos: choose a batch that it divides"
+            )
+        return self
 
 
 class Dataset(Section):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.overrides import resolved
 from signal_perception.pipeline.params import PARAMS, read_yaml
 
 DVCFILE = Path("dvc.yaml")
@@ -107,13 +108,16 @@ def declared(each: Stage, root: Path = Path()) -> dict[str, Any]:
     """The values of a stage's declared parameters, nested by their keys.
 
     Keys below `datasets.<its data set>` stand below `dataset`, those of its model's file, below
-    their size, stand below `model`.
+    their size, stand below `model`, as that data set has them (`overrides`).
     """
     files = {file: read_yaml(root / file) for file in {file for file, _ in each.params}}
     size = files.get(str(PARAMS), read_yaml(root / PARAMS))["study"]["size"]
+    model = f"params/models/{each.item.get('model')}.yaml"
+    if isinstance(files.get(model, {}).get(size), Mapping):
+        files[model] = {size: resolved(files[model][size], each.item.get("dataset"))}
     places = {
         (str(PARAMS), f"datasets.{each.item.get('dataset')}"): "dataset",
-        (f"params/models/{each.item.get('model')}.yaml", size): "model",
+        (model, size): "model",
     }
     tree: dict[str, Any] = {}
     for file, key in each.params:

@@ -12,19 +12,20 @@ know another. A misspelt key or an impossible value is refused before any work s
 name. What a key means stands in the files themselves, above the key.
 """
 
-import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 import signal_perception
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.overrides import ON, overrides, part_on, resolved
+from signal_perception.pipeline.refusals import check, names
 
 PARAMS = Path("params.yaml")
 MODELS = Path("params/models")
@@ -47,9 +48,6 @@ class Section(BaseModel):
     """A part of the parameters: no key that it does not know, no value of another type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-Checked = TypeVar("Checked", bound=Section)
 
 
 class Study(Section):
@@ -87,20 +85,27 @@ class Params(Section):
     """All parameters; the sections of the packages are further attributes, by their keys.
 
     models: name → size → the model's entry, with an attribute for each of its parts.
+    variants: name → size → data set → the entry as that data set has it, where it differs.
     """
 
     seed: Seed
     study: Study
     datasets: dict[str, Any]
     models: dict[str, dict[str, Any]]
+    variants: dict[str, dict[str, dict[str, Any]]]
 
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def model(self, name: str) -> Any:
-        """The entry of a model at the study's size."""
-        return self.models[name][self.study.size]
+    def model(self, name: str, dataset: str | None = None) -> Any:
+        """The entry of a model at the study's size, as a data set has it (`overrides`)."""
+        return self.entry(name, self.study.size, dataset)
+
+    def entry(self, name: str, size: str, dataset: str | None = None) -> Any:
+        """The entry of a model at a size, as a data set has it."""
+        variants = self.variants[name][size]
+        return variants[dataset] if dataset in variants else self.models[name][size]
 
 
 def load(root: Path = Path()) -> Params:
@@ -112,17 +117,23 @@ def load(root: Path = Path()) -> Params:
     if not isinstance(content, Mapping):
         raise UserError(f"{PARAMS} holds no keys; restore it (git checkout {PARAMS}).")
     schema, model = _schema()
-    checked = _check(_without_models(schema), content, str(PARAMS))
-    sizes = {}
+    checked = check(_without_models(schema), content, str(PARAMS))
+    datasets = dict(checked)["datasets"]
+    sizes, variants = {}, {}
     for file in sorted((root / MODELS).glob("*.yaml")):
         entries = read_yaml(file) or {}
         name = str(MODELS / file.name)
         if not isinstance(entries, Mapping):
             raise UserError(f"{name} holds no sizes; give at least one, as the other files do.")
         sizes[file.stem] = {
-            str(size): _check(model, entry, name, (str(size),)) for size, entry in entries.items()
+            str(size): check(model, _common(entry), name, (str(size),))
+            for size, entry in entries.items()
         }
-    params = schema.model_construct(**dict(checked), models=sizes)
+        variants[file.stem] = {
+            str(size): _variants(entry, sizes[file.stem][str(size)], name, str(size), datasets)
+            for size, entry in entries.items()
+        }
+    params = schema.model_construct(**dict(checked), models=sizes, variants=variants)
     _refuse_what_does_not_exist(params)
     return params
 
@@ -173,9 +184,37 @@ def _without_models(schema: type[Params]) -> type[Section]:
     fields: dict[str, Any] = {
         name: (field.rebuild_annotation(), ...)
         for name, field in schema.model_fields.items()
-        if name != "models"
+        if name not in ("models", "variants")
     }
     return create_model("ParamsFile", __base__=Section, **fields)
+
+
+def _common(entry: object) -> object:
+    """An entry without what single data sets have."""
+    return resolved(entry, None) if isinstance(entry, Mapping) else entry
+
+
+def _variants(
+    entry: Mapping[str, Any], common: Section, file: str, size: str, datasets: Collection[str]
+) -> dict[str, Section]:
+    """Data set → a checked entry with its overrides; each is refused by its own full name."""
+    found: dict[str, Section] = {}
+    for part, others in overrides(entry):
+        place = f"{file}: {size}.{part}.{ON}"
+        if not isinstance(others, Mapping):
+            raise UserError(f"{place} holds no data sets; name one above its keys, or delete it.")
+        for name, keys in others.items():
+            if name not in datasets:
+                raise UserError(
+                    f"{place}.{name} is no data set; {PARAMS} describes {names(datasets)}."
+                )
+            if not isinstance(keys, Mapping):
+                raise UserError(f"{place}.{name} holds no keys; give some, or delete it.")
+            schema = type(getattr(common, part))
+            content = part_on(entry[part], name)
+            checked = check(schema, content, file, (size, part, ON, str(name)))
+            found[name] = found.get(name, common).model_copy(update={part: checked})
+    return found
 
 
 def _refuse_what_does_not_exist(params: Params) -> None:
@@ -189,10 +228,10 @@ def _refuse_what_does_not_exist(params: Params) -> None:
             if name not in existing:
                 raise UserError(
                     f"{PARAMS}: {key}[{index}] is {name!r}, which does not exist; {place} "
-                    f"{_names(existing)}."
+                    f"{names(existing)}."
                 )
         if len(set(asked)) < len(asked):
-            raise UserError(f"{PARAMS}: {key} names the same entry twice: {_names(asked)}.")
+            raise UserError(f"{PARAMS}: {key} names the same entry twice: {names(asked)}.")
     for name in params.datasets:
         if name.endswith(START):
             raise UserError(
@@ -202,95 +241,18 @@ def _refuse_what_does_not_exist(params: Params) -> None:
     missing = [name for name in study.datasets if name not in study.weights]
     if missing:
         raise UserError(
-            f"{PARAMS}: study.weights leaves out {_names(missing)} of study.datasets; add the "
+            f"{PARAMS}: study.weights leaves out {names(missing)} of study.datasets; add the "
             "data set: spectra of other weights are compared with those of its own."
         )
     for index, name in enumerate(study.weights):
         if name.removesuffix(START) not in params.datasets:
             raise UserError(
                 f"{PARAMS}: study.weights[{index}] is {name!r}; give a data set that {PARAMS} "
-                f"describes ({_names(params.datasets)}), or <data set>{START}."
+                f"describes ({names(params.datasets)}), or <data set>{START}."
             )
     for name in study.models:
         if study.size not in models[name]:
             raise UserError(
                 f"{PARAMS}: study.size is {study.size!r}, which {MODELS / name}.yaml does not "
-                f"have; it has {_names(models[name])}."
+                f"have; it has {names(models[name])}."
             )
-
-
-def _check(
-    schema: type[Checked], content: object, file: str, prefix: tuple[str, ...] = ()
-) -> Checked:
-    try:
-        return schema.model_validate(content)
-    except ValidationError as error:
-        sentence = _sentence(error, content, schema, prefix)
-        raise UserError(f"{file}: {sentence}{'' if sentence.endswith('?') else '.'}") from None
-
-
-def _sentence(
-    error: ValidationError, content: object, schema: type[Section], prefix: tuple[str, ...]
-) -> str:
-    """The first mistake as one sentence; a misspelt key comes before the gap it leaves."""
-    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    fault = faults[0]
-    keys = _key(fault["loc"], content)
-    name = _dotted([*prefix, *keys])
-    more = f" ({len(faults) - 1} more mistakes)" if len(faults) > 1 else ""
-    match fault["type"]:
-        case "extra_forbidden":
-            siblings = _known(schema, keys[:-1])
-            near = difflib.get_close_matches(str(keys[-1]), siblings, n=1)
-            hint = (
-                f"did you mean {_dotted([*prefix, *keys[:-1], near[0]])}?"
-                if near
-                else f"known keys there: {_names(siblings)}"
-            )
-            return f"{name} is no known key; {hint}"
-        case "missing":
-            return f"{name} is missing{more}"
-        case "value_error":
-            return f"{name}.".removeprefix(".") + str(fault["msg"]).removeprefix("Value error, ")
-    text = str(fault["msg"])
-    return f"{name} is {fault['input']!r}, but {text[0].lower()}{text[1:]}{more}"
-
-
-def _key(location: tuple[int | str, ...], content: object) -> list[int | str]:
-    """The keys of the file that pydantic's location stands for.
-
-    Pydantic also names the variant of a union there, which no file has.
-    """
-    keys: list[int | str] = []
-    here = content
-    for index, step in enumerate(location):
-        last = index == len(location) - 1
-        if step == "[key]":
-            continue
-        if isinstance(here, dict) and (step in here or last):
-            keys.append(step)
-            here = here.get(step)
-        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
-            keys.append(step)
-            here = here[step]
-    return keys
-
-
-def _known(annotation: object, keys: list[int | str]) -> list[str]:
-    """Keys that the schema knows below `keys`, looking through mappings and unions."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        fields = annotation.model_fields
-        return _known(fields[str(keys[0])].annotation, keys[1:]) if keys else list(fields)
-    parts = get_args(annotation)
-    if get_origin(annotation) is dict:
-        return _known(parts[1], keys[1:])
-    return list(dict.fromkeys(name for part in parts for name in _known(part, keys)))
-
-
-def _dotted(keys: Iterable[int | str]) -> str:
-    parts = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
-    return "".join(parts).removeprefix(".")
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 # before any model file, which may import timm
-from signal_perception.models.core import torchvision_shim  # noqa: F401
+from signal_perception.pipeline import torchvision_shim  # noqa: F401
 
 # isort: split
 from signal_perception import models

@@ -1,6 +1,6 @@
 """The layers of timm that models use; timm imports torchvision, so the shim comes first."""
 
-from signal_perception.models.core import torchvision_shim  # noqa: F401
+from signal_perception.pipeline import torchvision_shim  # noqa: F401
 
 # isort: split
 from timm.layers.drop import DropPath
