@@ -4,6 +4,7 @@
                                              forward_passes, poster
     python -m benchmarks decoding loading    some of them
     python -m benchmarks noise               cells of noise against plain loops (6 minutes)
+    python -m benchmarks training            what loading costs a training run (minutes)
     python -m benchmarks activations --help  what activations, means and spectra cost
     python -m benchmarks gpu --help          what a GPU makes of the project
 
@@ -24,6 +25,7 @@ from benchmarks import (
     noise_naive,
     noise_precision,
     poster,
+    training,
 )
 from signal_perception.pipeline import stage
 from signal_perception.pipeline.errors import UserError
@@ -35,9 +37,10 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "poster": poster.measure,
     "forward_passes": lambda: chain(forward_passes.rates(), forward_passes.peers()),
     "noise": lambda: chain(noise.measure(), noise_naive.measure(), noise_precision.measure()),
+    "training": training.measure,
 }
 # Parts that take minutes, measured where they are named.
-_LONG = ("noise",)
+_LONG = ("noise", "training")
 # Parts that are commands: benchmarks.<name>.command.
 COMMANDS = ("activations", "gpu")
 

@@ -15,9 +15,10 @@ from signal_perception.clips.augment import Augment
 from signal_perception.clips.datasets import TestClips, TrainClips
 from signal_perception.clips.held import HeldStore, budget
 from signal_perception.clips.order import Step, epoch, steps_of
+from signal_perception.clips.settings import Input
 from signal_perception.finetune import speed, validation
 from signal_perception.finetune.processes import Processes
-from signal_perception.finetune.settings import Settings
+from signal_perception.finetune.settings import Recipe, Settings
 from signal_perception.finetune.trainer import Batch, Sums, Trainer
 from signal_perception.inference import networks
 from signal_perception.inference.ahead import read_ahead
@@ -100,7 +101,7 @@ class _Run:
         self._clips = TrainClips(
             store,
             entry.input,
-            augment=_augment(settings),
+            augment=augment(self._recipe, entry.input, flip=settings.dataset.flip),
             seed=seed,
             videos=parts.train,
         )
@@ -230,17 +231,17 @@ class _Run:
         self._speed.state_kept()
 
 
-def _augment(settings: Settings) -> Augment:
-    entry, recipe = settings.model, settings.model.recipe
+def augment(recipe: Recipe, input: Input, *, flip: bool) -> Augment:
+    """The random views of a recipe. flip: whether half of the clips are mirrored."""
     return Augment(
         recipe.crop_area,
         recipe.crop_aspect,
-        flip=settings.dataset.flip,
+        flip=flip,
         randaugment=recipe.randaugment,
         colour_jitter=recipe.colour_jitter,
         erasing=recipe.erasing,
-        mean=entry.input.mean,
-        std=entry.input.std,
+        mean=input.mean,
+        std=input.std,
     )
 
 

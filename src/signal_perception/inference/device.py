@@ -49,10 +49,10 @@ def threads_to_read() -> int:
 
 
 def arithmetic(precision: str, where: torch.device) -> AbstractContextManager:
-    """Autocast to bfloat16, or nothing for float32."""
-    if precision == "bfloat16":
-        return torch.autocast(where.type, dtype=torch.bfloat16)
-    return nullcontext()
+    """Autocast to bfloat16 or float16, or nothing for float32."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(where.type, dtype=getattr(torch, precision))
 
 
 def to_host(values: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ CpuThreads = Count | None
 class Arithmetic(Section):
     """Number type of training and of everything after it."""
 
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16", "float16"]
 
 
 class Entry(Protocol):
