@@ -4,7 +4,7 @@
 
 The nine models at size `base`, with the augmentation of their recipes, one clip a step, on this
 machine's device; clips come from a store of look-alikes of camera videos (short side 256), decoded
-anew each time, as those are that do not fit in memory. Both sides take turns, in one process and one thread.
+anew each time, as those are that do not fit in memory. Both sides take turns, in one thread.
 """
 
 import sys

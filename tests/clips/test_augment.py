@@ -13,11 +13,11 @@ import torch
 
 from signal_perception.clips import augment, sampling, transforms
 from signal_perception.clips.augment import Augment, train_view
-from signal_perception.clips.datasets import TrainClips, loader
+from signal_perception.clips.datasets import TrainClips
 from signal_perception.clips.settings import Input
 from signal_perception.pipeline.errors import UserError
 from signal_perception.seeding import generator
-from tests.support.clips import make_store
+from tests.support.clips import batches, make_store
 
 PIXELS: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 RAND = "rand-m7-n4-mstd0.5-inc1"
@@ -230,7 +230,7 @@ def items(tmp_path_factory) -> TrainClips:
 
 def test_items_are_the_same_for_any_number_of_workers(items: TrainClips):
     def collected(workers: int) -> list[torch.Tensor]:
-        return [clips for clips, _ in loader(items, 2, workers)]
+        return [clips for clips, _ in batches(items, 2, workers)]
 
     alone, two = collected(0), collected(2)
     assert all(torch.equal(one, other) for one, other in zip(alone, two, strict=True))

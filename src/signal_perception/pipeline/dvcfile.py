@@ -114,7 +114,7 @@ def declared(each: Stage, root: Path = Path()) -> dict[str, Any]:
     size = files.get(str(PARAMS), read_yaml(root / PARAMS))["study"]["size"]
     model = f"params/models/{each.item.get('model')}.yaml"
     if isinstance(files.get(model, {}).get(size), Mapping):
-        files[model] = {size: resolved(files[model][size], each.item.get("dataset"))}
+        files[model] = {size: resolved(files[model][size], str(each.item.get("dataset")))}
     places = {
         (str(PARAMS), f"datasets.{each.item.get('dataset')}"): "dataset",
         (model, size): "model",
