@@ -73,13 +73,15 @@ def test_workers_change_nothing_and_every_epoch_has_its_own_order(store):
     assert [len(labels) for _, labels in here] == [4, 4, 2]
 
 
-def test_copies_of_a_video_have_draws_of_their_own_and_some_videos_may_be_left_out(store):
+def test_copies_of_a_clip_have_views_of_their_own_and_some_videos_may_be_left_out(store):
     dataset = train(store)
     for copy in (1, 2):
         again, label = dataset[copy * 10 + 4]
         assert label == 4 % 3
         assert (again[..., 1] == 4).all()
         assert not torch.equal(again, dataset[4][0])
+        # the frames are the same
+        assert torch.equal(again[:, 0, 0, 0], dataset[4][0][:, 0, 0, 0])
     assert not torch.equal(dataset[14][0], dataset[24][0])
     wanted = shown(frames=4, stride=3, size=16)
     some = TrainClips(store, wanted, augment=Augment((0.4, 1.0), flip=True), videos=[7, 2, 4])

@@ -25,7 +25,7 @@ _PLAIN = Augment((1.0, 1.0))
 class TrainClips(Dataset):
     """Random clips of each video: item = (uint8 (t s s c), label).
 
-    Item k·n + v is the k-th clip of the v-th of the n videos.
+    Item k·n + v is the k-th view of a clip of the v-th of the n videos.
 
     Parameters
     ----------
@@ -58,13 +58,16 @@ class TrainClips(Dataset):
     def __getitem__(self, item: int) -> tuple[torch.Tensor, int]:
         copy, place = divmod(item, len(self.videos))
         video = self.videos[place]
-        name = (self.store.ids[video], *([copy] if copy else []))
-        rng = generator(self.seed, "train", self.epoch, *name)
+        name = ("train", self.epoch, self.store.ids[video])
+        rng = generator(self.seed, *name)
         total, fps = int(self.store.frames[video]), float(self.store.fps[video])
         indices = sampling.train_indices(
             self.input.sampling, total, fps, self.input.frames, self.input.stride, rng
         )
         clip = self.store.read(video, indices)
+        if copy:
+            # the same frames in another view, as authors repeat augmentation
+            rng = generator(self.seed, *name, copy)
         view = train_view(clip, self.input.size, self.augment, rng)
         return view, int(self.store.labels[video])
 
