@@ -67,7 +67,11 @@ models:
 def _add_to_default(root: Path, text: str, *, models: str = "") -> None:
     """Add keys at the end, and those of models to the models that are there."""
     path = root / "presets/default.yaml"
-    content = path.read_text(encoding="utf-8").replace("\nmodels:\n", f"\nmodels:\n{models}")
+    content = path.read_text(encoding="utf-8")
+    if models and "\nmodels:\n" in content:
+        content = content.replace("\nmodels:\n", f"\nmodels:\n{models}")
+    elif models:
+        content += f"models:\n{models}"
     path.write_text(content + text, encoding="utf-8")
 
 

@@ -136,7 +136,7 @@ def test_the_pipeline_takes_the_new_model(tmp_path: Path) -> None:
     folder = copy(tmp_path / "study")
     (folder / "src/signal_perception/models/toy.py").write_text(TOY, encoding="utf-8")
     with_toy(folder)
-    change(folder, {"models.toy.tiny.recipe.epochs": 2})
+    change(folder, {"models.toy.tiny.recipe.epochs": 2, "models.toy.tiny.recipe.warmup_epochs": 1})
     done = dvc(folder, "repro")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "reports/default/index.html").is_file()

@@ -294,6 +294,15 @@ def test_an_override_of_a_number_changes_its_line_alone(root: Path) -> None:
     assert (root / SWIN).read_text(encoding="utf-8") == before.replace("lr: 0.002", "lr: 0.5", 1)
 
 
+def test_an_experiment_may_change_what_is_of_one_data_set(root: Path) -> None:
+    before = (root / DIVIDED).read_text(encoding="utf-8")
+    apply_overrides(root / DIVIDED, ["base.input.on.hmdb51.stride=4"])
+    after = (root / DIVIDED).read_text(encoding="utf-8")
+    assert after == before.replace("        stride: 8\n", "        stride: 4\n", 1) != before
+    entry = params.load(root).entry("timesformer_divided", "base", "hmdb51")
+    assert entry.input.stride == 4
+
+
 def test_an_experiment_changes_one_line(root: Path) -> None:
     (root / "dvc.yaml").write_text(
         "stages:\n"

@@ -28,6 +28,19 @@ def taps(model: str, size: str = "tiny") -> None:
 
 
 @app.command()
+def recipe(
+    model: str,
+    dataset: str,
+    size: str = "base",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the recipe of MODEL on DATASET, each value with its source, and what follows."""
+    from signal_perception.commands import recipe as command
+
+    command.recipe(model, dataset, size, as_json)
+
+
+@app.command()
 def doctor() -> None:
     """Say which devices, data sets and weights are present, and what to do about what is missing.
 

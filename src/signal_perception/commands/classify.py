@@ -15,7 +15,6 @@ from scipy.special import softmax
 
 from signal_perception.clips.sampling import test_indices
 from signal_perception.clips.transforms import test_views
-from signal_perception.commands.models import entry_of
 from signal_perception.decode.video import decode
 from signal_perception.inference import scorer
 from signal_perception.inference.scorer import fuse
@@ -29,7 +28,7 @@ def classify(
 ) -> None:
     """Print the `top` best classes of each video, or why there is nothing to classify."""
     settings = params.load()
-    entry = entry_of(settings, model, size)
+    entry = settings.entry(model, size)
     if not labels.is_file():
         raise UserError(f"There is no file of labels {labels}; give one class name per line.")
     lines = labels.read_text(encoding="utf-8").splitlines()

@@ -103,7 +103,18 @@ class Params(Section):
         return self.entry(name, self.study.size, dataset)
 
     def entry(self, name: str, size: str, dataset: str | None = None) -> Any:
-        """The entry of a model at a size, as a data set has it."""
+        """The entry of a model at a size, as a data set has it; UserError where there is none."""
+        if name not in self.models or size not in self.models[name]:
+            existing = ", ".join(
+                f"{each} {all}" for each in self.models for all in self.models[each]
+            )
+            raise UserError(
+                f"There is no entry for {name} at size {size} in {MODELS}; there are {existing}."
+            )
+        if dataset is not None and dataset not in self.datasets:
+            raise UserError(
+                f"There is no data set {dataset}; {PARAMS} describes {names(self.datasets)}."
+            )
         variants = self.variants[name][size]
         return variants[dataset] if dataset in variants else self.models[name][size]
 

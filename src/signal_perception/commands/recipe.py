@@ -1,0 +1,96 @@
+"""The recipe of one model on one data set, each value with its source."""
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from signal_perception.pipeline import params
+from signal_perception.pipeline.sources import Value, values
+
+
+def recipe(model: str, dataset: str, size: str, as_json: bool) -> None:
+    """Print what a model's file gives for a data set, with sources and what follows from it."""
+    entry = params.load().entry(model, size, dataset)
+    given, facts, defaults = (
+        values(model, size, dataset),
+        _facts(entry),
+        _defaults(model, size, entry),
+    )
+    if as_json:
+        content = {
+            "model": model,
+            "dataset": dataset,
+            "size": size,
+            "values": [_plain(value) for value in given],
+            "facts": facts,
+            "defaults": defaults,
+        }
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    print(f"{model} at size {size} on {dataset}: {params.MODELS / model}.yaml")
+    _print_values(given)
+    print("\nwhat follows")
+    for name, fact in facts.items():
+        print(f"  {name}: {_shown(fact)}")
+    for value in given:
+        if value.own:
+            print(f"  of {dataset} alone: {value.key}, {_shown(value.instead_of)} elsewhere")
+    if not any(value.own for value in given):
+        print(f"  of {dataset} alone: nothing")
+    print("\nnot in the file, at their defaults")
+    for name, default in defaults.items():
+        print(f"  {name}: {_shown(default)}")
+
+
+def _print_values(given: Sequence[Value]) -> None:
+    """Values below their sources, a source once for all values in a row that have it."""
+    for part, of_part in groupby(given, lambda value: value.key.partition(".")[0]):
+        print(f"\n{part}")
+        for source, group in groupby(of_part, lambda value: value.source):
+            print(f"  # {source or 'no source'}")
+            for value in group:
+                print(f"  {value.key.partition('.')[2]}: {_shown(value.value)}")
+
+
+def _facts(entry: Any) -> dict[str, Any]:
+    """What the numbers come to at the recipe's batch."""
+    asked, shown = entry.recipe, entry.input
+    facts = {
+        "videos per step": asked.batch // asked.samples,
+        "highest rate": asked.lr * asked.rate,
+        "highest rate of the head": asked.lr * asked.rate * asked.head_factor,
+        "first rate": (asked.warmup_lr if asked.warmup_epochs else asked.lr) * asked.rate,
+        "last rate": _last(asked) * asked.rate,
+        "views of a test video": shown.views.clips * shown.views.crops,
+    }
+    # products of decimal numbers, without the rounding of their binary ones
+    return {
+        name: float(f"{fact:.6g}") if isinstance(fact, float) else fact
+        for name, fact in facts.items()
+    }
+
+
+def _last(asked: Any) -> float:
+    return asked.lr * 0.1 ** len(asked.steps) if asked.schedule == "steps" else asked.min_lr
+
+
+def _defaults(model: str, size: str, entry: Any) -> dict[str, Any]:
+    """Keys of input and recipe that the file leaves out, with their values."""
+    given = {value.key for value in values(model, size, None)}
+    found = {}
+    for part in ("input", "recipe"):
+        for key, value in params.plain(getattr(entry, part)).items():
+            name = f"{part}.{key}"
+            if name not in given and not any(each.startswith(f"{name}.") for each in given):
+                found[name] = value
+    return found
+
+
+def _plain(value: Value) -> dict[str, Any]:
+    found = {"key": value.key, "value": value.value, "source": value.source}
+    return found | ({"elsewhere": value.instead_of} if value.own else {})
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else json.dumps(value, ensure_ascii=False).strip('"')

@@ -1,0 +1,155 @@
+"""`signal-perception recipe`: every value of every published recipe says where it comes from."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from signal_perception.commands.recipe import recipe
+from signal_perception.pipeline import params, sources
+from signal_perception.pipeline.errors import UserError
+from tests.support.project import ROOT
+from tests.support.study import default_study
+
+BASE = sorted(path.stem for path in (ROOT / params.MODELS).glob("*.yaml"))
+DATASETS = ("hmdb51", "ucf101")
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the parameter files; the current directory."""
+    monkeypatch.chdir(tmp_path)
+    return default_study(tmp_path)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("model", BASE)
+def test_every_value_of_a_published_recipe_has_a_source(model: str, dataset: str) -> None:
+    sources.refuse_without_source(model, "base", dataset, ROOT)
+    found = {value.key for value in sources.values(model, "base", dataset, ROOT)}
+    needed = {"epochs", "batch", "optimiser", "lr", "lr_batch", "weight_decay", "schedule"}
+    assert {f"recipe.{key}" for key in needed} <= found
+    assert {"input.views.clips", "input.views.crops", "pretrained.file"} <= found
+
+
+def test_there_are_nine_models() -> None:
+    assert len(BASE) == 9
+
+
+MADE_UP = """# Ours: all of it.
+base:
+  network: {}
+  input:
+    # Authors: a.py.
+    frames: 8
+    on:
+      hmdb51:
+        stride: 2
+  recipe:
+    batch: 4
+    # Authors: configs/
+    # b.py.
+    lr: 0.1
+    crop_area:
+    - 0.5
+    - 1.0
+"""
+
+
+def _made_up(root: Path, text: str) -> None:
+    (root / "params/models/made_up.yaml").write_text(text, encoding="utf-8")
+
+
+def test_a_value_without_a_source_is_refused(root: Path) -> None:
+    # the entry says whose it is, so nothing is missing
+    _made_up(root, MADE_UP)
+    sources.refuse_without_source("made_up", "base", "ucf101")
+    _made_up(root, MADE_UP.replace("# Ours: all of it.", "# Made up."))
+    with pytest.raises(UserError, match=r"made_up.yaml: base.recipe.batch is 4, and it has no sou"):
+        sources.refuse_without_source("made_up", "base", "ucf101")
+    said = MADE_UP.replace("# Ours: all of it.\n", "").replace(
+        "    batch: 4", "    # Four.\n    batch: 4"
+    )
+    _made_up(root, said)
+    with pytest.raises(
+        UserError, match=r"base.recipe.batch is 4, and its source is 'Four.'; write"
+    ):
+        sources.refuse_without_source("made_up", "base", "ucf101")
+    # what is of one data set alone needs its own
+    _made_up(root, said.replace("# Four.", "# Ours: four."))
+    sources.refuse_without_source("made_up", "base", "ucf101")
+    with pytest.raises(UserError, match=r"base.input.on.hmdb51.stride is 2, and it has no source"):
+        sources.refuse_without_source("made_up", "base", "hmdb51")
+
+
+def test_a_source_is_that_of_the_nearest_key_above(root: Path) -> None:
+    _made_up(root, MADE_UP)
+    found = {value.key: value for value in sources.values("made_up", "base", "hmdb51")}
+    assert found["input.frames"].source == "Authors: a.py."
+    # a path that goes on in the next line
+    assert found["recipe.lr"].source == found["recipe.crop_area"].source
+    assert found["recipe.lr"].source == "Authors: configs/b.py."
+    assert found["recipe.batch"].source == "Ours: all of it."
+    assert found["input.stride"].own and found["input.stride"].source == ""
+    assert not found["input.frames"].own
+
+
+def test_the_command_prints_values_sources_and_overrides(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe("videomae_v2", "hmdb51", "base", False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "videomae_v2 at size base on hmdb51: params/models/videomae_v2.yaml"
+    at = lines.index("  stride: 2")
+    assert lines[at - 1] == "  # Authors: scripts/finetune/vit_g_k710_it_hmdb51_ft.sh."
+    assert "  of hmdb51 alone: input.stride, 4 elsewhere" in lines
+    assert "  highest rate: 4.6875e-05" in lines
+    recipe("videomae_v2", "ucf101", "base", False)
+    lines = capsys.readouterr().out.splitlines()
+    assert "  stride: 4" in lines and "  of ucf101 alone: nothing" in lines
+
+
+def test_json_holds_what_the_stage_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for model in BASE:
+        for dataset in DATASETS:
+            recipe(model, dataset, "base", True)
+            found = json.loads(capsys.readouterr().out)
+            entry = params.load().entry(model, "base", dataset)
+            shown = {each["key"]: each["value"] for each in found["values"]} | found["defaults"]
+            for part in ("input", "recipe"):
+                for key, value in params.plain(getattr(entry, part)).items():
+                    name = f"{part}.{key}"
+                    if name == "input.views":
+                        value, given = (
+                            list(value.values()),
+                            [shown[f"{name}.{each}"] for each in ("clips", "crops")],
+                        )
+                    else:
+                        given = shown[name]
+                    same = given == value or [given] * 3 == value
+                    assert same, f"{model} on {dataset}: {name}"
+
+
+def test_facts_by_hand(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def facts(model: str, dataset: str) -> dict[str, float]:
+        recipe(model, dataset, "base", True)
+        return json.loads(capsys.readouterr().out)["facts"]
+
+    # 5e-4 · 128 videos / 256
+    v1 = facts("videomae_v1", "ucf101")
+    assert (v1["videos per step"], v1["highest rate"], v1["last rate"]) == (128, 2.5e-4, 5e-6)
+    assert v1["views of a test video"] == 15
+    swin = facts("swin", "ucf101")
+    assert (swin["highest rate"], swin["highest rate of the head"]) == (1e-4, 1e-3)
+    assert (swin["first rate"], swin["last rate"]) == (1e-5, 0.0)
+    i3d = facts("i3d", "hmdb51")
+    assert (i3d["first rate"], i3d["last rate"]) == (1e-3, 1e-5)
+
+
+def test_what_does_not_exist_is_a_sentence(root: Path) -> None:
+    with pytest.raises(UserError, match=r"no entry for swim at size base in params/models; there "):
+        recipe("swim", "hmdb51", "base", False)
+    with pytest.raises(UserError, match=r"no entry for swin at size huge"):
+        recipe("swin", "hmdb51", "huge", False)
+    with pytest.raises(UserError, match=r"no data set kinetics; params.yaml describes gestures, "):
+        recipe("swin", "kinetics", "base", False)
