@@ -14,7 +14,7 @@ LOST = {"swin": 40.0, "i3d": 30.0, "videomae_v1": 30.0}
 
 @pytest.fixture(scope="module")
 def found() -> losses.Comparison:
-    tables = {m: robustness_table(lost, ["figure2", "figure3"]) for m, lost in LOST.items()}
+    tables = {m: [robustness_table(lost, ["figure2", "figure3"])] for m, lost in LOST.items()}
     cells = {m: pd.concat([noise_table(m), noise_table(m, "figure3")]) for m in LOST}
     return losses.comparison(tables, cells, BOOTSTRAP)
 
@@ -39,7 +39,7 @@ def test_p_is_corrected_over_all_pairs_and_grids(found: losses.Comparison) -> No
 
 
 def test_many_comparisons_can_still_be_significant() -> None:
-    tables = {f"m{n}": robustness_table(10 * n) for n in range(9)}
+    tables = {f"m{n}": [robustness_table(10 * n)] for n in range(9)}
     compared = losses.comparison(tables, {m: noise_table(m) for m in tables}, BOOTSTRAP)
     assert len(compared.pairs) == 36
     assert all(pair.weaker == pair.second for pair in compared.pairs)
@@ -63,7 +63,7 @@ def test_videos_are_paired_by_name_and_those_that_one_model_lacks_are_left_out()
     columns = [column for column in mixed if str(column).startswith("figure2.")]
     mixed.loc[mixed["video"].isin(["0.mp4", "1.mp4"]), columns] = np.nan
     cells = {"swin": noise_table("swin"), "i3d": noise_table("i3d")}
-    compared = losses.comparison({"swin": table, "i3d": mixed}, cells, BOOTSTRAP)
+    compared = losses.comparison({"swin": [table], "i3d": [mixed]}, cells, BOOTSTRAP)
     (pair,) = compared.pairs
     assert (pair.n_videos, pair.n_clusters, pair.difference) == (30, 15, pytest.approx(10))
     # equal give and take in both, so that every paired difference is 10
@@ -72,7 +72,7 @@ def test_videos_are_paired_by_name_and_those_that_one_model_lacks_are_left_out()
 
 
 def test_one_model_is_compared_with_none() -> None:
-    alone = losses.comparison({"swin": robustness_table()}, {"swin": noise_table()}, BOOTSTRAP)
+    alone = losses.comparison({"swin": [robustness_table()]}, {"swin": noise_table()}, BOOTSTRAP)
     assert alone.pairs == []
     assert alone.findings == ["Figure 2: Swin loses 30.0 points; there is no other model."]
     assert losses.comparison({}, {}, BOOTSTRAP).findings == []
@@ -88,7 +88,7 @@ def test_what_equal_sigma_means_is_said_and_so_is_an_unequal_start(
     assert "κ says how much each model was disturbed" in absolute
     assert "do not start alike" not in relative
     poor = robustness_table(30).assign(clean=60.0)
-    tables = {"swin": robustness_table(40), "i3d": poor}
+    tables = {"swin": [robustness_table(40)], "i3d": [poor]}
     unequal = losses.comparison(tables, {m: noise_table(m) for m in tables}, BOOTSTRAP)
     sentences = " ".join(noise_captions.losses(unequal, "rel_fro"))
     assert "Swin has 100.0 % without noise, I3D 60.0 %" in sentences

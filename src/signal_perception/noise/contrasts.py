@@ -22,7 +22,7 @@ from signal_perception.statistics.intervals import hierarchical_interval
 COLUMNS = (
     *("dataset", "model", "grid", "kind", "k", "first", "second", "cells"),
     *("difference", "low", "high", "p", "p_holm", "kappa_first", "kappa_second"),
-    *("weaker", "finding"),
+    *("n_videos", "n_clusters", "weaker", "finding"),
 )
 _LEVEL = 0.95
 
@@ -99,6 +99,8 @@ def _contrast(outcomes: Outcomes, matched: Sequence[tuple[int, int]], k: int) ->
         "p": hierarchical_p_value(difference, resamples),
         "kappa_first": float(np.mean([cells[first].kappa for first, _ in matched])),
         "kappa_second": float(np.mean([cells[second].kappa for _, second in matched])),
+        "n_videos": resamples.n_videos,
+        "n_clusters": resamples.n_clusters,
     }
 
 

@@ -1,4 +1,8 @@
-"""Models against each other: points of top-1 that the cells of a grid cost, paired by video."""
+"""Models against each other: points of top-1 that the cells of a grid cost, paired by video.
+
+Several runs of a model are one estimate: of their losses; of the differences between the first runs
+of two models, the second ones, and so on, whose variance is that of both models' runs.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from signal_perception.report import noise_cells, style
+from signal_perception.report import noise_cells, runs, style
 from signal_perception.statistics.comparison import hierarchical_p_value, holm
 from signal_perception.statistics.intervals import Resamples, hierarchical_interval, resamples
 
@@ -72,23 +76,26 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All models over all grids: `findings` has a sentence per grid."""
+    """All models over all grids: `findings` has a sentence per grid. runs: how many models have."""
 
     losses: Sequence[Loss]
     pairs: Sequence[Pair]
     findings: Sequence[str]
+    runs: frozenset[int] = frozenset()
 
 
 def comparison(
-    tables: Mapping[str, pd.DataFrame], cells: Mapping[str, pd.DataFrame], bootstrap: Bootstrap
+    tables: Mapping[str, Sequence[pd.DataFrame]],
+    cells: Mapping[str, pd.DataFrame],
+    bootstrap: Bootstrap,
 ) -> Comparison:
     """Every pair of models in every grid, with Holm's correction over all of them.
 
     Many comparisons get more resamples than `bootstrap` has, see _DRAWS.
 
-    tables: model → a row per video. cells: model → cells of all grids.
+    tables: model → a table of each run, with a row per video. cells: model → cells of all grids.
     """
-    grids = dict.fromkeys(grid for table in tables.values() for grid in _grids(table))
+    grids = dict.fromkeys(grid for table, *_ in tables.values() for grid in _grids(table))
     compared = [(grid, *pair) for grid in grids for pair in combinations(_having(tables, grid), 2)]
     bootstrap = bootstrap._replace(draws=max(bootstrap.draws, _DRAWS * len(compared)))
     pairs = _corrected(
@@ -102,7 +109,9 @@ def comparison(
         for grid in grids
         for model in _having(tables, grid)
     ]
-    return Comparison(losses, pairs, [_finding(grid, losses, pairs) for grid in grids])
+    counts = frozenset(len(of_runs) for of_runs in tables.values())
+    findings = [_finding(grid, losses, pairs) for grid in grids]
+    return Comparison(losses, pairs, findings, counts)
 
 
 def _grids(table: pd.DataFrame) -> list[str]:
@@ -111,8 +120,8 @@ def _grids(table: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
-def _having(tables: Mapping[str, pd.DataFrame], grid: str) -> list[str]:
-    return [model for model, table in tables.items() if grid in _grids(table)]
+def _having(tables: Mapping[str, Sequence[pd.DataFrame]], grid: str) -> list[str]:
+    return [model for model, (table, *_) in tables.items() if grid in _grids(table)]
 
 
 def _lost(table: pd.DataFrame, grid: str) -> pd.DataFrame:
@@ -135,29 +144,39 @@ def _interval(values: NDArray[np.float64], draws: Resamples) -> tuple[float, flo
 
 def _pair(
     grid: str,
-    one: tuple[str, pd.DataFrame],
-    other: tuple[str, pd.DataFrame],
+    one: tuple[str, Sequence[pd.DataFrame]],
+    other: tuple[str, Sequence[pd.DataFrame]],
     bootstrap: Bootstrap,
 ) -> Pair:
     """p_holm is not known yet."""
-    (first, table), (second, rival) = one, other
-    # of the videos and repeats that both have
-    difference = (_lost(table, grid) - _lost(rival, grid)).dropna(how="all", axis=1).dropna()
-    values = difference.to_numpy(np.float64)
-    draws = _draws(table.set_index("video").loc[difference.index, "group"], bootstrap)
-    low, high = _interval(values, draws)
+    (first, tables), (second, rivals) = one, other
+    compared = [
+        _pair_of_runs(grid, table, rival, bootstrap) for table, rival in zip(tables, rivals)
+    ]
+    found, draws = compared[0]
+    if len(compared) > 1:
+        found = runs.estimate([values[:3] for values, _ in compared], draws.n_clusters)
     return Pair(
-        grid=grid,
-        first=style.name(first),
-        second=style.name(second),
-        difference=float(values.mean()),
-        low=low,
-        high=high,
-        p=float(hierarchical_p_value(values.T, draws)),
+        grid,
+        style.name(first),
+        style.name(second),
+        *found,
         p_holm=float("nan"),
         n_videos=draws.n_videos,
         n_clusters=draws.n_clusters,
     )
+
+
+def _pair_of_runs(
+    grid: str, table: pd.DataFrame, rival: pd.DataFrame, bootstrap: Bootstrap
+) -> tuple[tuple[float, float, float, float], Resamples]:
+    """Difference, low, high and p between a run of one model and one of another."""
+    # of the videos and repeats that both have
+    difference = (_lost(table, grid) - _lost(rival, grid)).dropna(how="all", axis=1).dropna()
+    values = difference.to_numpy(np.float64)
+    draws = _draws(table.set_index("video").loc[difference.index, "group"], bootstrap)
+    p = float(hierarchical_p_value(values.T, draws))
+    return (float(values.mean()), *_interval(values, draws), p), draws
 
 
 def _corrected(pairs: Sequence[Pair]) -> list[Pair]:
@@ -166,21 +185,32 @@ def _corrected(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _loss(
-    grid: str, model: str, table: pd.DataFrame, cells: pd.DataFrame, bootstrap: Bootstrap
+    grid: str,
+    model: str,
+    tables: Sequence[pd.DataFrame],
+    cells: pd.DataFrame,
+    bootstrap: Bootstrap,
 ) -> Loss:
-    lost = _lost(table, grid)
-    scored = table.set_index("video").loc[lost.index]
-    low, high = _interval(lost.to_numpy(np.float64), _draws(scored["group"], bootstrap))
+    lost = [_lost(table, grid) for table in tables]
+    scored = [table.set_index("video").loc[each.index] for table, each in zip(tables, lost)]
+    draws = [_draws(each["group"], bootstrap) for each in scored]
+    of_runs = [
+        (float(each.to_numpy().mean()), *_interval(each.to_numpy(np.float64), own))
+        for each, own in zip(lost, draws)
+    ]
+    loss, low, high = of_runs[0]
+    if len(of_runs) > 1:
+        loss, low, high, _ = runs.estimate(of_runs, draws[0].n_clusters)
     inside = noise_cells.distinct(cells.loc[(cells["grid"] == grid) & (cells["kind"] == "weights")])
     return Loss(
         grid=grid,
         model=style.name(model),
-        clean=float(scored["clean"].mean()),
-        loss=float(lost.to_numpy().mean()),
+        clean=float(np.mean([each["clean"].mean() for each in scored])),
+        loss=loss,
         low=low,
         high=high,
         kappa=float(noise_cells.column(inside, "kappa").mean()),
-        n_videos=len(lost),
+        n_videos=len(lost[0]),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from signal_perception.report import noise_cells, poster, spectral_captions
+from signal_perception.report import noise_cells, poster, runs, spectral_captions
 from signal_perception.report.heatmap_figure import FEWER
 from signal_perception.report.kappa import Curve
 from signal_perception.report.losses import Comparison
@@ -38,6 +38,7 @@ def cells(table: pd.DataFrame, dataset: str, model: str, grid: str, *, videos: i
         "the noise, and the 95 % interval over repeats and "
         f"{spectral_captions.videos({model: table})}. Clean is the accuracy of Table 1. Colours "
         "run from chance to clean, or as far as cells go beyond.",
+        runs.in_words([runs.number(table)]),
         KAPPA,
     ]
     if WORST_CASE in set(table["kind"]):
@@ -76,7 +77,8 @@ def retention(cut: Slice) -> list[str]:
     return [
         f"Retention of top-1 against {axis}, at {cut.fixed} ({noise_cells.grid_title(cut.grid)}). "
         f"Bands: 95 % over {_repeats(pd.concat(cut.tables.values()))} and "
-        f"{spectral_captions.videos(cut.tables)}; {axis} = 0 is the clean model itself.",
+        f"{spectral_captions.videos(cut.tables)}; {axis} = 0 is the clean model itself. "
+        f"{runs.in_words(runs.numbers(cut.tables))}",
         RETENTION,
     ]
 
@@ -104,7 +106,8 @@ def spectra(tables: Mapping[str, pd.DataFrame], grid: str) -> list[str]:
         "Noise that is white in time would have Δ = +0.105.",
         f"Bands: 95 % over {_repeats(every)} of the noise and "
         f"{spectral_captions.videos(inside)}. Filled markers: p < .05 after Holm's correction "
-        "over the taps of one panel. Lines break where T′ changes.",
+        "over the taps of one panel. Lines break where T′ changes. "
+        f"{runs.in_words(runs.numbers(inside))}",
     ]
 
 
@@ -124,7 +127,7 @@ def losses(found: Comparison, scale: str) -> list[str]:
     lines = [
         "Lost: points of top-1, clean minus the mean over the cells of a grid, paired by video; "
         "intervals over repeats and videos, p after Holm's correction over all pairs and grids of "
-        f"this data set. {alike}"
+        f"this data set. {runs.in_words(found.runs, 'intervals')} {alike}"
     ]
     if clean[high] - clean[low] >= _UNEQUAL:
         lines.append(
@@ -164,9 +167,11 @@ def _counted(table: pd.DataFrame) -> list[str]:
         noise_cells.column(once, name).astype(int)
         for name in ("tied_videos", "nan_videos", "n_videos", "repeats")
     )
+    number = runs.number(table)
+    of_runs = " and repeats" if number == 1 else ", repeats and runs"
     return [
-        f"Of {sum(videos * repeats)} scored videos in all cells and repeats, {sum(tied)} have "
-        "another class tied with the true one and count by their chance to be right, and "
+        f"Of {sum(videos * repeats) * number} scored videos in all cells{of_runs}, {sum(tied)} "
+        "have another class tied with the true one and count by their chance to be right, and "
         f"{sum(broken)} have scores that are not finite and count as wrong."
     ]
 

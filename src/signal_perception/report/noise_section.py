@@ -14,6 +14,7 @@ from signal_perception.report import (
     noise_cells,
     noise_spectra,
     rows,
+    runs,
     style,
 )
 from signal_perception.report.heatmap_figure import heatmap_figure
@@ -40,7 +41,8 @@ class NoiseGrid:
 class Noise:
     """The part on noise of a section.
 
-    findings, top1, top5: contrasts in words and as rows. pictures: name → figure over all models,
+    findings, top1, top5: contrasts in words and as rows; training: what their intervals say of it.
+    pictures: name → figure over all models,
     in the order of the page; one that has nothing to show is left out. spectra: a figure per grid
     under which taps were listened to. grids: the figures of each model in turn. missing: names of
     the models that were not run.
@@ -49,6 +51,7 @@ class Noise:
     findings: Sequence[contrasts.Findings]
     top1: Sequence[contrasts.Contrast]
     top5: Sequence[contrasts.Contrast]
+    training: str
     losses: losses.Comparison
     about_losses: Sequence[str]
     curves: Sequence[kappa.Curve]
@@ -80,6 +83,7 @@ def noise(results: Results, *, scale: str, bootstrap: Bootstrap, dpi: int) -> No
         findings=contrasts.findings(results.contrasts),
         top1=contrasts.contrasts(results.contrasts, 1),
         top5=contrasts.contrasts(results.contrasts, 5),
+        training=runs.in_words(runs.numbers(results.contrasts), "intervals"),
         losses=compared,
         about_losses=noise_captions.losses(compared, scale),
         curves=drawing.curves,
@@ -127,9 +131,9 @@ class _Drawing:
             for grid in noise_spectra.grids(self.heard)
         ]
 
-    def grids(self, robustness: Mapping[str, pd.DataFrame]) -> list[NoiseGrid]:
+    def grids(self, robustness: Mapping[str, Sequence[pd.DataFrame]]) -> list[NoiseGrid]:
         return [
-            self._grid(model, grid, table.loc[table["grid"] == grid], len(robustness[model]))
+            self._grid(model, grid, table.loc[table["grid"] == grid], len(robustness[model][0]))
             for model, table in self.tables.items()
             for grid in dict.fromkeys(table["grid"])
         ]

@@ -200,7 +200,13 @@ def _not_simply_right(table: pd.DataFrame) -> tuple[Mapping[str, object], ...]:
 
 
 def _with_interval(metrics: dict, k: int) -> str:
-    return f"{metrics[f'top{k}']:.2f} ({metrics[f'low{k}']:.1f}–{metrics[f'high{k}']:.1f})"
+    """A percentage with its interval, and of several runs the lowest and the highest before it."""
+    interval = f"{metrics[f'low{k}']:.1f}–{metrics[f'high{k}']:.1f}"
+    if "n_runs" in metrics:
+        of_runs = metrics[f"runs{k}"]
+        spread = f"{min(of_runs):.1f} to {max(of_runs):.1f} of {metrics['n_runs']} runs"
+        interval = f"{spread}; {interval}"
+    return f"{metrics[f'top{k}']:.2f} ({interval})"
 
 
 def _count(videos: float) -> str:

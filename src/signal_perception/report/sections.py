@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from signal_perception.report import captions, poster, rows, style
+from signal_perception.report import captions, poster, rows, runs, style
 from signal_perception.report.losses import Bootstrap
 from signal_perception.report.noise_section import Noise, noise
 from signal_perception.report.pictures import Picture, picture
@@ -17,14 +17,15 @@ from signal_perception.report.training_figure import curves_figure
 class Accuracy:
     """Table 1, what its test clips consist of, and notes.
 
-    tied, not_finite: name of a model → videos of it, where there are any. missing: names of the
-    models that were not run.
+    training: what intervals say of it. tied, not_finite: name of a model → its videos, where there
+    are any (of the run that has most). missing: names of the models that were not run.
     """
 
     sampling: Sequence[rows.SamplingRow]
     rows: Sequence[rows.AccuracyRow]
     chance: str
     videos: str
+    training: str
     controls: Sequence[str]
     has_poster: bool
     tied: Mapping[str, int]
@@ -78,6 +79,7 @@ def _accuracy(results: Results) -> Accuracy:
         videos=", ".join(
             _once(f"{m['total']} videos in {m['n_clusters']} clusters" for m in metrics)
         ),
+        training=runs.in_words((m.get("n_runs", 1) for m in metrics), "intervals"),
         controls=_once(control for m in metrics for control in m["controls"]),
         tied=_videos(results, "tied"),
         not_finite=_videos(results, "not_finite"),

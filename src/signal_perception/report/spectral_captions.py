@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from signal_perception.report import depth
+from signal_perception.report import depth, runs
 from signal_perception.report import weights as _weights
 from signal_perception.report.depth import Reading, Tables
 from signal_perception.report.summaries import summaries
@@ -47,7 +47,7 @@ def figure1(tables: Tables, reading: Reading, *, reference: bool) -> list[str]:
         f"at {_POINTS[reading.point]}, against normalised depth i/(n − 1) over the n taps of each "
         f"panel; taps on the {' or '.join(sides)}. MSA is the tap after a block's last attention, "
         "temporal attention aside; MLP the block's output; Conv a convolutional block's output.",
-        f"{_bands(tables)} Training variance is not in the bands: each model was fine-tuned once.",
+        _bands(tables),
         f"Behind each curve, {_STATIC_BEHIND}, which shows what is there without motion; where it "
         "leaves the axis it lies below. Lines break where T′ changes between neighbouring taps, "
         "which alone adds +0.35 to +0.70 for 8 → 4, and where a tap has no such bin.",
@@ -91,8 +91,7 @@ def weights(others: Others, owns: Tables, reading: Reading, dataset: str) -> lis
         f"others. Below: other − own, paired by video, tap and bin. {_bands({**drawn, **tables})} "
         f"{_MARKERS} Lines break where T′ changes or a tap has no such bin.",
         "T′ is the same with all weights of a model, so its shift cancels in the difference. The "
-        "model's own time code does not: read the difference beside clip − static in the table. "
-        "Training variance is not in the bands: all weights are of one training run each.",
+        "model's own time code does not: read the difference beside clip − static in the table.",
     ]
 
 
@@ -204,7 +203,7 @@ def videos(tables: Tables) -> str:
 
 
 def _bands(tables: Tables) -> str:
-    return f"Bands: 95 % bootstrap-t over {videos(tables)}."
+    return f"Bands: 95 % bootstrap-t over {videos(tables)}. {runs.in_words(runs.numbers(tables))}"
 
 
 def _statistic(statistic: str) -> str:

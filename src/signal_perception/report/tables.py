@@ -11,6 +11,7 @@ from signal_perception.decode import table as decoding
 from signal_perception.pipeline.dvcfile import Stage
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
+from signal_perception.report import runs
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Results:
     the weights fine-tuned on this data set. others: model → other weights → table per tap.
     curves: of the stage finetune. noise, contrasts, robustness, noise_spectra: of the stage noise,
     a row per place of a cell, per pair of panels, per video, and per tap.
+
+    Several runs of a model are one table, see `runs`, but for robustness: a table for each run.
     """
 
     dataset: str
@@ -34,7 +37,7 @@ class Results:
     curves: Mapping[str, pd.DataFrame]
     others: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
     contrasts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    robustness: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    robustness: Mapping[str, Sequence[pd.DataFrame]] = field(default_factory=dict)
     noise_spectra: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
@@ -59,20 +62,36 @@ def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
 def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
     models = study.models
 
-    def files(stage: str, folder: str, weights: str = "") -> dict[str, Path]:
-        names = {m: f"{stage}@{dataset}-{m}{weights}-{study.seeds[0]}" for m in models}
-        paths = {model: stages[name].out(folder) for model, name in names.items()}
-        return {model: path for model, path in paths.items() if path.is_file()}
+    def files(stage: str, folder: str, weights: str = "") -> dict[str, dict[int, Path]]:
+        """Model → seed of the run → file, of the runs that have one."""
+        paths = {
+            model: {
+                seed: stages[f"{stage}@{dataset}-{model}{weights}-{seed}"].out(f"reports/{folder}")
+                for seed in study.seeds
+            }
+            for model in models
+        }
+        there = {
+            model: {seed: path for seed, path in of_runs.items() if path.is_file()}
+            for model, of_runs in paths.items()
+        }
+        return {model: of_runs for model, of_runs in there.items() if of_runs}
+
+    def every(stage: str, folder: str, weights: str = "") -> dict[str, dict[int, pd.DataFrame]]:
+        return {
+            model: {seed: pd.read_csv(path) for seed, path in of_runs.items()}
+            for model, of_runs in files(stage, folder, weights).items()
+        }
 
     def tables(stage: str, folder: str, weights: str = "") -> dict[str, pd.DataFrame]:
-        found = files(stage, f"reports/{folder}", weights)
-        return {model: pd.read_csv(path) for model, path in found.items()}
+        found = every(stage, f"tables/{folder}", weights)
+        return {model: runs.table(folder, list(each.values())) for model, each in found.items()}
 
     decode = stages[f"decode@{dataset}"].out("reports/decode")
     # of the weights that were fine-tuned on this data set
     own = f"-{dataset}"
     others = {
-        weights: tables("spectra", "tables/depth", f"-{weights}")
+        weights: tables("spectra", "depth", f"-{weights}")
         for weights in study.weights
         if weights != dataset
     }
@@ -81,16 +100,19 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         models,
         decode=decoding.read(decode) if decode.is_file() else None,
         accuracy={
-            model: json.loads(path.read_text(encoding="utf-8"))
-            for model, path in files("evaluate", "reports/metrics").items()
+            model: runs.accuracy([json.loads(path.read_text("utf-8")) for path in each.values()])
+            for model, each in files("evaluate", "metrics").items()
         },
-        spectra=tables("spectra", "tables/spectra", own),
-        depth=tables("spectra", "tables/depth", own),
-        noise=tables("noise", "tables/noise"),
-        contrasts=tables("noise", "tables/contrasts"),
-        robustness=tables("noise", "tables/robustness"),
-        noise_spectra=tables("noise", "tables/noise_spectra"),
-        curves=tables("finetune", "curves"),
+        spectra=tables("spectra", "spectra", own),
+        depth=tables("spectra", "depth", own),
+        noise=tables("noise", "noise"),
+        contrasts=tables("noise", "contrasts"),
+        robustness={
+            model: list(each.values())
+            for model, each in every("noise", "tables/robustness").items()
+        },
+        noise_spectra=tables("noise", "noise_spectra"),
+        curves={model: runs.curves(each) for model, each in every("finetune", "curves").items()},
         others=_by_model(models, others),
     )
 

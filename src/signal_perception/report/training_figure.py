@@ -13,9 +13,9 @@ _PANELS = {"loss": "training loss", "top1": "top-1 on training clips, %", "lr": 
 
 
 def curves_figure(curves: Mapping[str, pd.DataFrame], *, dpi: int) -> Figure:
-    """Three panels over epochs, one line per model; a curve without numbers is left out.
+    """Three panels over epochs, one line per run of a model; one without numbers is left out.
 
-    curves: model → columns epoch, lr, loss, top1.
+    curves: model → columns epoch, lr, loss, top1, and `run` where a model has several.
     """
     looks = style.looks(list(curves))
     with style.look():
@@ -47,6 +47,8 @@ def _drawn(curves: Mapping[str, pd.DataFrame], column: str) -> list[str]:
 
 def _line(axis: Axes, table: pd.DataFrame, column: str, look: tuple[str, str]) -> None:
     color, marker = look
-    # a single epoch makes no line
-    marker = marker if len(table) == 1 else "None"
-    axis.plot(table["epoch"] + 1, table[column], color=color, marker=marker)
+    runs = [run for _, run in table.groupby("run")] if "run" in table else [table]
+    for run in runs:
+        # a single epoch makes no line
+        shape = marker if len(run) == 1 else "None"
+        axis.plot(run["epoch"] + 1, run[column], color=color, marker=shape)

@@ -1,4 +1,4 @@
-"""Estimates of several fine-tuning runs as one: mean, interval and p over runs and videos.
+"""Estimates of several fine-tuning runs of a model as one, over runs and videos.
 
 Every run is measured on the same videos, so their luck is shared and is not averaged away:
 
