@@ -19,7 +19,7 @@ def doctor() -> bool:
     study = settings.study
     print(
         f"study {study.name}: {', '.join(study.datasets)} × {', '.join(study.models)}, size "
-        f"{study.size}"
+        f"{study.size}, runs {', '.join(map(str, study.seeds))}"
     )
     _print_datasets(settings)
     _print_weights(settings)

@@ -203,7 +203,9 @@ def videos(tables: Tables) -> str:
 
 
 def _bands(tables: Tables) -> str:
-    return f"Bands: 95 % bootstrap-t over {videos(tables)}. {runs.in_words(runs.numbers(tables))}"
+    counts = runs.numbers(tables)
+    how = "bootstrap-t " if counts <= {1} else ""
+    return f"Bands: 95 % {how}over {videos(tables)}. {runs.in_words(counts)}"
 
 
 def _statistic(statistic: str) -> str:
