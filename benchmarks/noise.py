@@ -55,6 +55,7 @@ POSTER: dict[str, Any] = {
     "bootstrap": 100,
     "precision": None,
     "worst_case": False,
+    "views": "all",
     "listen": [],
     "gamma": [0.05, 0.25, 0.45, 0.65, 0.85],
     "grids": {

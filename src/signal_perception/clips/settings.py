@@ -18,6 +18,16 @@ PerChannel = Annotated[
 ]
 
 
+class Views(Section):
+    """The views of a test video by a model's official protocol.
+
+    clips: of a video. crops: of a clip, 1 (the centre) or 3 (along the longer side).
+    """
+
+    clips: Count = 1
+    crops: Literal[1, 3] = 1
+
+
 class Input(Section):
     """mean and std are ImageNet's unless the model's file says otherwise."""
 
@@ -29,6 +39,7 @@ class Input(Section):
     std: PerChannel = (0.229, 0.224, 0.225)
     sampling: Literal["dense", "dense_30fps", "uniform", "videomae", "mmaction", "swin", "i3d"]
     fusion: Literal["logits", "probabilities"]
+    views: Views = Views()
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "Input":

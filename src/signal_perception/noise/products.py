@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from signal_perception.clips.store import ClipStore
-from signal_perception.evaluate import predictions
-from signal_perception.noise import contrasts, grid, run, spectra, tables
+from signal_perception.noise import contrasts, grid, run, spectra, tables, views
 from signal_perception.noise.engine import Scored
 from signal_perception.noise.grid import Plan
 from signal_perception.noise.listening import Heard
@@ -62,7 +61,7 @@ class Products:
 
     @cached_property
     def _clean(self) -> NDArray[np.float32]:
-        return predictions.read(self.inputs.predictions, videos=self._store.ids).scores
+        return views.clean(self.settings, self.inputs.predictions, self._store.ids)
 
     @cached_property
     def _parts(self) -> list[tuple[int, ...]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from signal_perception.inference.scorer import fuse
+from signal_perception.inference.fusion import fuse
 
 RULES = ("logits", "probabilities")
 
