@@ -84,6 +84,7 @@ def _cell(sigma: float, gamma: float, rho: float, size: int, lost: float) -> dic
         "n_videos": 128,
         "n_clusters": 32,
         "delta_sha256": "ab" * 32,
+        "views": 1,
     }
 
 

@@ -5,6 +5,7 @@ All of the clips as they are; shares in percent.
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from signal_perception.evaluate.judged import Judged
 from signal_perception.statistics import calibration
@@ -28,7 +29,7 @@ def classes(clips: Judged) -> pd.DataFrame:
     class come from one source.
     """
     rows = []
-    for label, numbers in _of_each(clips.table["label"]).items():
+    for label, numbers in _of_each(clips.table["label"].to_numpy()).items():
         hits, confidence = clips.hits[numbers], clips.confidence[numbers]
         draws = clips.draws.of(numbers)
         low, high = share_interval(hits, draws)
@@ -55,8 +56,8 @@ def confusion(clips: Judged) -> pd.DataFrame:
 
     predicted: empty where scores were not finite; the first of the classes that share the best one.
     """
-    pairs = clips.table.groupby(["label", "predicted"]).size()
-    return pairs.rename("videos").reset_index()
+    pairs = clips.table.groupby(["label", "predicted"], as_index=False)
+    return pairs.agg(videos=("video", "size")).loc[:, ["label", "predicted", "videos"]]
 
 
 def bins(clips: Judged) -> pd.DataFrame:
@@ -94,7 +95,6 @@ def correct(clips: Judged) -> pd.DataFrame:
     return names.assign(top1=ranks.hits(1), top5=ranks.hits(5))
 
 
-def _of_each(labels: pd.Series) -> dict[str, np.ndarray]:
+def _of_each(labels: NDArray) -> dict[str, NDArray[np.int64]]:
     """Class → numbers of its videos, by name."""
-    values = labels.to_numpy()
-    return {label: np.flatnonzero(values == label) for label in sorted(set(values))}
+    return {label: np.flatnonzero(labels == label) for label in sorted(set(labels))}

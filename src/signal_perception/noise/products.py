@@ -38,8 +38,9 @@ class Products:
         """Folder of reports/tables → its table."""
         names, store, found = (self.dataset, self.model), self._store, self._outcomes
         listened = grid.listened(self.settings.noise, self.plan)
+        shown = views.shown(self.settings, self.inputs.clips).views
         return {
-            "noise": tables.cells(*names, found),
+            "noise": tables.cells(*names, found, shown),
             "contrasts": contrasts.table(*names, found),
             "robustness": tables.videos(found, store.ids, store.groups),
             "noise_spectra": spectra.table(*names, self.heard, listened, found),

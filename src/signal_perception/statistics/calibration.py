@@ -45,8 +45,8 @@ class Reliability:
 
 def confidence(probabilities: NDArray) -> NDArray[np.float64]:
     """The highest probability of each video: (n, classes) → (n,); 1 where one is not finite."""
-    finite = np.isfinite(probabilities).all(axis=1)
-    return np.where(finite, np.where(finite[:, None], probabilities, 1).max(axis=1), 1.0)
+    finite = np.asarray(np.isfinite(probabilities).all(axis=1, keepdims=True))
+    return np.where(finite, probabilities, 1.0).max(axis=1)
 
 
 def reliability(confidence: NDArray, hits: NDArray, bins: int = BINS) -> Reliability:
