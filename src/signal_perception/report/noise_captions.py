@@ -141,7 +141,7 @@ def losses(found: Comparison, scale: str) -> list[str]:
 
 def _clean(table: pd.DataFrame, views: int | None) -> str:
     """Which accuracy the clean one is."""
-    scored = int(table["views"].iloc[0])
+    scored = int(noise_cells.column(table, "views")[0])
     if views is None:
         return f"Clean is the accuracy without noise, on {_of_views(scored)} of each video."
     if scored == views:
