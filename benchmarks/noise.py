@@ -20,8 +20,9 @@ from torch import nn
 
 from benchmarks import timing
 from signal_perception.clips.settings import Input
+from signal_perception.inference.fusion import fuse
 from signal_perception.inference.passes import Shown
-from signal_perception.inference.scorer import Scorer, fuse
+from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import registry
 from signal_perception.noise import forecast, grid
 from signal_perception.noise.engine import Disturbers, Engine, Scored
@@ -55,6 +56,7 @@ POSTER: dict[str, Any] = {
     "bootstrap": 100,
     "precision": None,
     "worst_case": False,
+    "views": "all",
     "listen": [],
     "gamma": [0.05, 0.25, 0.45, 0.65, 0.85],
     "grids": {

@@ -21,6 +21,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from signal_perception.clips.settings import Input
+from signal_perception.clips.views import views_of
 from signal_perception.commands.use import use
 from signal_perception.extract import shards
 from signal_perception.extract.job import chosen_taps
@@ -98,11 +99,14 @@ def _costs(settings: params.Params, dataset: str, model: str) -> Iterator[Cost]:
     entry = settings.model(model, dataset)
     network = networks.outline(model, entry.network, classes)
     weights = 4 * sum(parameter.numel() for parameter in network.parameters())
-    views = settings.views.clips * settings.views.crops * len(inputs(settings.views.controls))
+    views = views_of(settings.views, entry.input)
+    each, shown = views.clips * views.crops, len(inputs(settings.views.controls))
     yield Cost(
         "finetune", train * entry.recipe.epochs * entry.recipe.samples / training, 2 * weights
     )
-    yield Cost("evaluate", test * views / forward, test * views * 4 * classes)
+    # logits of every view, and the scores fused of them
+    size = test * (each + 1) * shown * 4 * classes
+    yield Cost("evaluate", test * each * shown / forward, size)
     extract = settings.extract
     clips = test * extract.clips * len(inputs(extract.controls))
     whose = len(settings.study.weights)
@@ -111,8 +115,8 @@ def _costs(settings: params.Params, dataset: str, model: str) -> Iterator[Cost]:
     size = own + (whose - 1) * _store(settings, model, clips, 0)
     yield Cost("extract", whose * _EXTRACTION * clips / forward, size)
     units, share = _noise(settings, model, network)
-    shown = test * settings.views.clips * settings.views.crops
-    yield Cost("noise", units * share * shown / forward, units * test * 4 * classes)
+    scored = test * (each if settings.noise.views == "all" else 1)
+    yield Cost("noise", units * share * scored / forward, units * test * 4 * classes)
 
 
 def _noise(settings: params.Params, model: str, network: nn.Module) -> tuple[int, float]:

@@ -35,6 +35,7 @@ NUMPY_ALONE = (
     "statistics",
     "fourier/definitions.py",
     "fourier/energy.py",
+    "inference/fusion.py",
     "noise/definitions.py",
 )
 # Rooms and files → what they never reach, not even indirectly.
@@ -42,6 +43,7 @@ NEVER = {
     "report": {"torch", "timm"},
     "decode": {"torch", "timm"},
     "clips/store.py": {"torch", "timm"},
+    "evaluate/predictions.py": {"torch", "timm"},
     "fourier/definitions.py": {"torch", "timm"},
     "fourier/energy.py": {"torch", "timm"},
     "statistics": {"torch", "timm", "pandas"},

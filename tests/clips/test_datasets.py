@@ -108,6 +108,20 @@ def test_test_views_are_clips_by_crops_in_the_order_of_the_store(store):
     assert single[0][0].shape == (1, 4, 12, 12, 3)
 
 
+@pytest.mark.parametrize("rule", ["dense", "mmaction"])
+def test_one_view_alone_is_what_it_is_among_all(store, rule):
+    wanted = shown(rule, frames=4, stride=3, size=16, resize=20)
+    every = TestClips(store, wanted, clips=2, crops=3)
+    names = ["clip", "shuffled"]
+    expected = every.inputs(5, names)
+    assert every.views == 6
+    for view in range(6):
+        single = datasets.test_clips(store.path, wanted, seed=0, clips=2, crops=3, view=view)
+        assert single.views == 1
+        for name, views in single.inputs(5, names).items():
+            assert torch.equal(views, expected[name][view : view + 1])
+
+
 def test_clips_of_a_model_are_made_from_the_path_of_a_store(store):
     wanted = shown(frames=4, stride=3, size=16, resize=24)
     fixed = datasets.test_clips(store.path, wanted, seed=1, clips=2, crops=3)

@@ -51,9 +51,21 @@ STRIDED = ("videomae", "mmaction", "swin", "i3d")
         ("dense_30fps", 5, 60, 3, 4, 1, [[0, 4, 4]]),
         # a window of less than one frame stands still and never runs backwards
         ("dense_30fps", 5, 1, 3, 4, 1, [[0, 0, 0]]),
+        # one clip is the official number: window 256 of 300, linspace(0, 255, 4)
+        ("dense_30fps", 300, 30, 4, 64, 1, [[0, 85, 170, 255]]),
         # segments of 25: their middles 12; two clips at a third and two thirds: 8 and 16
         ("uniform", 101, 25, 4, 1, 1, [[12, 37, 62, 87]]),
         ("uniform", 101, 25, 4, 9, 2, [[8, 33, 58, 83], [16, 41, 66, 91]]),
+        # the official four: at fifths of a segment of 50, from its start: 10, 20, 30, 40
+        (
+            "uniform",
+            101,
+            25,
+            2,
+            1,
+            4,
+            [[10, 60], [20, 70], [30, 80], [40, 90]],
+        ),
         # segments of 2.875: their starts 0 3 6 9 12 14 17 20, rounded, plus ⌊1.4375⌋
         ("uniform", 24, 12, 8, 3, 1, [[1, 4, 7, 10, 13, 15, 18, 21]]),
         # fewer frames than segments: halves are rounded to even (0.5 → 0, 1.5 → 2)
@@ -72,6 +84,9 @@ STRIDED = ("videomae", "mmaction", "swin", "i3d")
         ),
         # 0, 16 … 96 are 7; three clips start at the ⌊0⌋, ⌊2.5⌋, ⌊5⌋th
         ("videomae", 100, 25, 2, 16, 3, [[0, 16], [32, 48], [80, 96]]),
+        # the official five: 25 are read and leave room 23, so they start at the 0th, ⌊5.75⌋th,
+        # ⌊11.5⌋th, ⌊17.25⌋th and 23rd
+        ("videomae", 100, 25, 2, 4, 5, [[0, 4], [20, 24], [44, 48], [68, 72], [92, 96]]),
         # 0, 4, 8 are all: the last of those read is repeated, not the last of the video
         ("videomae", 10, 25, 8, 4, 2, [[0, 4, 8, 8, 8, 8, 8, 8]] * 2),
         # a clip reaches over 29 frames, room 71
@@ -88,6 +103,16 @@ STRIDED = ("videomae", "mmaction", "swin", "i3d")
         # a clip reaches over 17 frames, room 83: round(41.5) = 42; round(27.67), round(55.33)
         ("mmaction", 100, 25, 2, 16, 3, [[0, 16], [42, 58], [83, 99]]),
         ("mmaction", 100, 25, 2, 16, 4, [[0, 16], [28, 44], [55, 71], [83, 99]]),
+        # the official ten: room 83 in steps of 9.22, each rounded: 27.67 to 28, 64.56 to 65
+        (
+            "mmaction",
+            100,
+            25,
+            2,
+            16,
+            10,
+            [[s, s + 16] for s in (0, 9, 18, 28, 37, 46, 55, 65, 74, 83)],
+        ),
         # 0 4 8 12 16 20 24 28 modulo 10
         ("mmaction", 10, 25, 8, 4, 1, [[0, 4, 8, 2, 6, 0, 4, 8]]),
         # 69 starts: their middle ⌊34.5⌋; the middles of their halves ⌊17.25⌋, ⌊51.75⌋
@@ -221,6 +246,33 @@ def test_same_draws_same_clip():
 )
 def test_fixed_crops(rule, height, width, size, crops, expected):
     assert sampling.test_crops(rule, height, width, size, crops) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "clips", "crops", "expected"),
+    [
+        ("dense", 1, 1, 0),
+        ("dense_30fps", 1, 3, 1),
+        ("uniform", 4, 3, 7),
+        # the third clip of five, its second crop
+        ("videomae", 5, 3, 7),
+        ("i3d", 1, 3, 1),
+        # the sixth clip of ten, its last crop: left, right, middle
+        ("mmaction", 10, 3, 17),
+        ("swin", 4, 3, 8),
+        ("swin", 4, 1, 2),
+    ],
+)
+def test_the_middle_view(rule, clips, crops, expected):
+    assert sampling.centre_view(rule, clips, crops) == expected
+
+
+@pytest.mark.parametrize("rule", sampling.RULES)
+def test_the_middle_view_is_the_crop_nearest_the_centre(rule):
+    crops = sampling.test_crops(rule, 224, 299, 224, 3)
+    (centre,) = sampling.test_crops(rule, 224, 299, 224, 1)
+    apart = [abs(left - centre[1]) for _, left in crops]
+    assert apart[sampling.centre_view(rule, 1, 3)] == min(apart) <= 1
 
 
 @pytest.mark.parametrize(

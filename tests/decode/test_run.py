@@ -98,8 +98,11 @@ def test_missing_videos_count_as_bad_and_unlisted_ones_do_not(tmp_path: Path) ->
     fine = [row for row in verdicts.to_dict("records") if row["verdict"] == "ok"]
     assert all(row["seconds"] == round(row["decoded"] / row["fps"], 3) for row in fine)
     assert all(re.fullmatch("[0-9a-f]{64}", row["frames_hash"]) for row in fine)
-    assert (table.dropped(verdicts, "train"), table.dropped(verdicts, "test")) == (1, 0)
-
+    # the lists have the refused one too
+    splits = [each.split for each in found.videos]
+    assert table.listed(verdicts, "train") == splits.count("train")
+    assert table.listed(verdicts, "test") == splits.count("test")
+    assert len(splits) == len(files)
     # the unlisted one is in neither number
     table.refuse_too_many_bad(verdicts, 1 / len(files), target)
     message = f"1 of {len(files)} videos .* the first is {identity} .refused: no such file"

@@ -1,90 +1,92 @@
-"""Predictions written by the stage's own code and read back: ties, broken scores, wrong videos."""
+"""Predictions written by the stage's own code and read back: all views, some, or none of them."""
 
-import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from signal_perception.clips.store import ClipStore
-from signal_perception.evaluate import predictions, tables
-from signal_perception.evaluate.settings import Settings
-from signal_perception.inference.blocks import Videos
+from signal_perception.evaluate import predictions
+from signal_perception.inference.fusion import fuse
 from signal_perception.pipeline.errors import UserError
-from signal_perception.pipeline.units import Unit
-from signal_perception.statistics.accuracy import ranking
+from tests.support import evaluated
 from tests.support.clips import make_store
-from tests.support.tiny_model import INPUT, NETWORK, write_weights
 
-SCORES = np.array(
-    [[0, -1, -2], [-3, -3, -4], [0, np.nan, 0], [-1, -1, -1], [-9, 0, -9]], np.float32
-)
+VIDEOS, VIEWS, CLASSES = 5, 6, 3
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> ClipStore:
-    """Videos 0 … 4 of the classes a, b, c, a, b."""
-    return make_store(tmp_path / "test.zarr", range(5))
+    return make_store(tmp_path / "test.zarr", range(VIDEOS))
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings.model_validate(
-        {
-            "seed": 0,
-            "cpu_threads": 1,
-            "study": {"size": "tiny"},
-            "finetune": {"precision": "float32"},
-            "views": {"clips": 1, "crops": 1, "controls": ["static"]},
-            "model": {"network": NETWORK, "input": INPUT, "pretrained": None},
-        }
-    )
+def logits() -> np.ndarray:
+    """Of all videos in the order of the store; one of the last video's is broken."""
+    found = np.random.default_rng(0).normal(0, 3, (VIDEOS, VIEWS, CLASSES)).astype(np.float32)
+    found[-1, 2, 1] = np.nan
+    return found
 
 
 @pytest.fixture
-def file(tmp_path: Path, store: ClipStore, settings: Settings) -> Path:
-    """The table of SCORES, in the order of the store; a control scores the same backwards."""
-    order = [int(name[:2]) for name in store.ids]
-    result = tmp_path / "block.npz"
-    np.savez(result, clip=SCORES[order], static=SCORES[order][:, ::-1])
-    units = [Unit(Videos(tuple(range(5))), result)]
-    table = tables.predictions(tmp_path / "test.zarr", settings, units)
-    table.to_parquet(tmp_path / "predictions.parquet", index=False)
-    return tmp_path / "predictions.parquet"
+def file(tmp_path: Path, store: ClipStore, logits: np.ndarray) -> Path:
+    """A control says the same backwards."""
+    settings = evaluated.settings(clips=2, crops=3)
+    _, file = evaluated.write(tmp_path, store, settings, {"clip": logits, "static": -logits})
+    return file
 
 
-def test_predictions_come_back_bit_for_bit(file: Path, store: ClipStore) -> None:
+def test_predictions_come_back_bit_for_bit(
+    file: Path, store: ClipStore, logits: np.ndarray
+) -> None:
     found = predictions.read(file, videos=store.ids)
-    order = [int(name[:2]) for name in store.ids]
     assert found.ids == tuple(store.ids)
     assert found.groups == tuple(store.groups)
     assert found.labels == tuple(store.classes[label] for label in store.labels)
     assert found.scores.dtype == np.float32
-    assert np.array_equal(found.scores, SCORES[order], equal_nan=True)
+    assert np.array_equal(found.scores, fuse(logits, "logits"), equal_nan=True)
     static = predictions.read(file, "static").scores
-    assert np.array_equal(static, SCORES[order][:, ::-1], equal_nan=True)
+    assert np.array_equal(static, fuse(-logits, "logits"), equal_nan=True)
 
 
-def test_ties_and_broken_scores_stand_in_the_table_and_the_accuracy(
-    file: Path, settings: Settings, tmp_path: Path
+def test_logits_of_every_view_come_back_bit_for_bit(file: Path, logits: np.ndarray) -> None:
+    found = predictions.logits(file)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, logits, equal_nan=True)
+    assert np.array_equal(predictions.logits(file, "static"), -logits, equal_nan=True)
+
+
+def test_other_views_and_rules_need_no_model(
+    file: Path, store: ClipStore, logits: np.ndarray
 ) -> None:
-    table = pd.read_parquet(file)
-    clip = table.query("control == 'clip'").sort_values("video")
-    assert clip["rank"].tolist() == [0, 0.5, 3, 1, 0]
-    assert clip["tied"].tolist() == [0, 1, 0, 2, 0]
-    assert clip["predicted"].tolist() == ["a", "a", "", "a", "b"]
-    weights = write_weights(tmp_path / "weights.safetensors")
-    text = tables.metrics(table, settings, dataset="d", model="m", weights=weights, dropped=0)
-    found = json.loads(text)
-    assert found["top1"] == pytest.approx(100 * (1 + 0.5 + 0 + 1 / 3 + 1) / 5)
-    assert found["correct1"] == pytest.approx(2 + 5 / 6)
-    assert (found["tied"], found["not_finite"], found["correct5"]) == (2, 1, 4)
-    assert found["controls"]["static"]["not_finite"] == 1
-    # what is read back gives the same accuracy
-    read = predictions.read(file)
-    labels = np.array(["abc".index(label) for label in read.labels])
-    assert 100 * ranking(read.scores, labels).hits(1).mean() == pytest.approx(found["top1"])
+    found = predictions.of_views(file, [0, 4], "logits", videos=store.ids)
+    by_hand = (logits[:, 0].astype(np.float64) + logits[:, 4]) / 2
+    assert np.array_equal(found.scores, by_hand.astype(np.float32))
+    assert found.labels == predictions.read(file).labels
+    # the broken view is not among them, so all videos have scores; alone it breaks its video only
+    assert np.isfinite(found.scores).all()
+    broken = predictions.of_views(file, [2], "logits").scores
+    assert np.isnan(broken).all(axis=1).tolist() == [False] * (VIDEOS - 1) + [True]
+    every = predictions.of_views(file, range(VIEWS), "logits").scores
+    assert np.array_equal(every, predictions.read(file).scores, equal_nan=True)
+    other = predictions.of_views(file, range(VIEWS), "probabilities", "static").scores
+    assert np.array_equal(other, fuse(-logits, "probabilities"), equal_nan=True)
+
+
+@pytest.mark.parametrize("views", [[6], [-1], []])
+def test_views_that_are_not_there_are_refused(file: Path, views: list[int]) -> None:
+    with pytest.raises(UserError, match=r"has views 0 to 5 of each video, .*\.$"):
+        predictions.of_views(file, views, "logits")
+
+
+def test_a_control_is_read_without_the_others(file: Path) -> None:
+    groups = pq.ParquetFile(file)
+    assert groups.num_row_groups == 2
+    assert [groups.read_row_group(i)["control"].unique().to_pylist() for i in (0, 1)] == [
+        ["clip"],
+        ["static"],
+    ]
 
 
 def test_other_videos_are_refused(file: Path, store: ClipStore) -> None:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from signal_perception.clips.settings import Input
-from signal_perception.inference.scorer import Scorer, fuse
+from signal_perception.inference.fusion import fuse
+from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import registry
 from signal_perception.noise import definitions
 from signal_perception.noise.corruption import loss_gradient
@@ -32,6 +33,7 @@ NOISE = Noise(
     bootstrap=100,
     precision=None,
     worst_case=False,
+    views="all",
     listen=(),
     gamma=(1.0,),
     grids={},

@@ -28,6 +28,7 @@ COMMON: dict[str, Any] = {
     "order": "random",
     "precision": None,
     "worst_case": False,
+    "views": "all",
     "listen": [],
     "gamma": [0.05, 0.25, 0.45, 0.65, 0.85],
 }

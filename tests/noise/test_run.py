@@ -1,6 +1,7 @@
 """Units live on: a changed grid scores its new cells alone, a killed run goes on to equal bytes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,12 +10,14 @@ import pandas as pd
 import pytest
 
 from signal_perception.clips.settings import Input
-from signal_perception.evaluate import predictions
+from signal_perception.clips.store import ClipStore
+from signal_perception.evaluate import predictions, tables
 from signal_perception.evaluate import run as evaluate
 from signal_perception.evaluate import settings as evaluate_settings
 from signal_perception.inference import scorer
 from signal_perception.inference.blocks import Videos
-from signal_perception.noise import precision, run
+from signal_perception.inference.fusion import fuse
+from signal_perception.noise import precision, run, views
 from signal_perception.noise.engine import Engine, Scored
 from signal_perception.noise.run import Inputs
 from signal_perception.noise.settings import Settings
@@ -33,6 +36,7 @@ NOISE: dict[str, Any] = {
     "bootstrap": 100,
     "precision": None,
     "worst_case": False,
+    "views": "all",
     "listen": [],
     "gamma": [0.5],
 }
@@ -140,29 +144,47 @@ def test_clean_cells_are_no_units_and_every_unit_has_a_file_of_its_own(inputs: I
     assert not {unit.result for unit in found} & {unit.result for unit in other}
 
 
-def test_a_cell_that_reaches_nothing_scores_as_the_stage_evaluate_to_the_bit(
-    inputs: Inputs, tmp_path: Path
-) -> None:
-    """So the clean accuracy, which is evaluate's, is that of the engine's own clean model."""
-    grid = {"panels": ["mlp"], "sigma": 1.0, "gamma": 1e-9, "rho": 1.0}
-    (unit,) = score(inputs, settings({"a": grid}, repeats=1), tmp_path)
-    same = settings({}).model_dump(include={"seed", "cpu_threads", "finetune", "model"})
+def evaluated(inputs: Inputs, chosen: Settings, folder: Path) -> Path:
+    """The predictions of the stage evaluate with the settings of a noise stage."""
+    same = chosen.model_dump(include={"seed", "cpu_threads", "finetune", "model", "views"})
     del same["model"]["disturb"]
-    chosen = evaluate_settings.Settings.model_validate(
-        same
-        | {"study": {"size": "tiny"}, "views": {"clips": 1, "crops": 1, "controls": []}}
-        | {"model": same["model"] | {"pretrained": None}}
-    )
-    loaded = scorer.load(tiny_model.MODEL, chosen, inputs.weights, 3)
-    units = evaluate.units(inputs.clips, tmp_path / "evaluate")
+    same["model"]["pretrained"] = None
+    same["views"]["controls"] = ["static"]
+    asked = evaluate_settings.Settings.model_validate(same | {"study": {"size": "tiny"}})
+    loaded = scorer.load(tiny_model.MODEL, asked, inputs.weights, 3)
+    units = evaluate.units(inputs.clips, folder / "evaluate")
 
     def done(videos: Videos, write: Write) -> None:
         write_atomically(next(each.result for each in units if each.item == videos), write)
 
-    evaluate.score(chosen, inputs.clips, loaded, [each.item for each in units], done)
-    expected = np.concatenate([np.load(each.result)["clip"] for each in units])
+    evaluate.score(asked, inputs.clips, loaded, [each.item for each in units], done)
+    tables.write(tables.predictions(inputs.clips, asked, units), units, folder / "made.parquet")
+    return folder / "made.parquet"
+
+
+@pytest.mark.parametrize("which", ["all", "centre"])
+@pytest.mark.parametrize(("rule", "fusion"), [("dense", "logits"), ("mmaction", "probabilities")])
+def test_a_cell_that_reaches_nothing_scores_as_the_clean_model_to_the_bit(
+    inputs: Inputs, which: str, rule: str, fusion: str, tmp_path: Path
+) -> None:
+    """So the clean accuracy, of evaluate's own logits, is that of the engine's clean model."""
+    grid = {"panels": ["mlp"], "sigma": 1.0, "gamma": 1e-9, "rho": 1.0}
+    plain = settings({"a": grid}, repeats=1, views=which).model_dump()
+    plain["views"] = {"clips": 2, "crops": "protocol"}
+    plain["model"]["input"] |= {"sampling": rule, "fusion": fusion, "views": {"crops": 3}}
+    chosen = Settings.model_validate(plain)
+    made = replace(inputs, predictions=evaluated(inputs, chosen, tmp_path))
+    (unit,) = score(made, chosen, tmp_path)
+    clean = views.clean(chosen, made.predictions, ClipStore(inputs.clips).ids)
     with np.load(unit.result) as found:
-        assert np.array_equal(found["scores"], expected)
+        assert np.array_equal(found["scores"], clean)
+    # all views are what Table 1 rests on, one of them is not
+    whole = predictions.read(made.predictions).scores
+    assert np.array_equal(clean, whole) == (which == "all")
+    centre = {"dense": 4, "mmaction": 5}[rule]
+    chosen_views = range(6) if which == "all" else [centre]
+    logits = predictions.logits(made.predictions)[:, list(chosen_views)]
+    assert np.array_equal(clean, fuse(logits, fusion))
 
 
 def test_only_new_cells_are_scored(inputs: Inputs, asked: list[Call], tmp_path: Path) -> None:
@@ -255,7 +277,6 @@ def _looks(
     units: Sequence[Unit[Scored]], inputs: Inputs, parts: Sequence[Sequence[int]], asked: float
 ) -> int:
     """After which part the noisy cell is settled, by the files and the definition."""
-    from signal_perception.clips.store import ClipStore
     from signal_perception.statistics.accuracy import ranking
 
     labels = ClipStore(inputs.clips).labels

@@ -32,7 +32,7 @@ COLUMNS = [
     *("top1_mean", "top1_sd", "top1_low", "top1_high", "clean_top1", "chance_top1"),
     *("top5_mean", "top5_sd", "top5_low", "top5_high", "clean_top5", "chance_top5"),
     *("retention", "retention_low", "retention_high", "robustness"),
-    *("tied_videos", "nan_videos", "n_videos", "n_clusters", "delta_sha256"),
+    *("tied_videos", "nan_videos", "n_videos", "n_clusters", "delta_sha256", "views"),
 ]
 
 
@@ -52,7 +52,7 @@ def test_a_row_per_place_says_what_the_hits_say(tmp_path: Path):
     grids = plan(settings({"figure3": THIRDS}))
     hits, clean = _hits(grids)
     found = from_hits(tmp_path, grids, hits, clean, GROUPS)
-    table = tables.cells("d", "m", found)
+    table = tables.cells("d", "m", found, views=1)
     assert list(table.columns) == COLUMNS
     assert len(table) == len(grids.places) == 3 * 2 * 2
     for place, row in zip(grids.places, table.to_dict("records"), strict=True):
@@ -79,7 +79,7 @@ def test_a_row_per_place_says_what_the_hits_say(tmp_path: Path):
 def test_a_clean_cell_keeps_all_for_certain(tmp_path: Path):
     grids = plan(settings({"figure3": THIRDS}))
     found = from_hits(tmp_path, grids, *_hits(grids), GROUPS)
-    table = tables.cells("d", "m", found)
+    table = tables.cells("d", "m", found, views=1)
     rows = [row for row in table.to_dict("records") if row["sigma"] == 0]
     assert len(rows) == 6
     for row in rows:
@@ -104,7 +104,7 @@ def test_the_clean_accuracy_is_that_of_evaluate_to_the_video(tmp_path: Path):
     parts = parts_of(VIDEOS, None)
     units = write(tmp_path, grids, lambda *_: scores[::-1], parts, REPEATS)
     found = Outcomes(grids, units, clean, labels, parts, drawn)
-    row = tables.cells("d", "m", found).iloc[0]
+    row = tables.cells("d", "m", found, views=1).iloc[0]
     evaluated = accuracy(ranking(scores, labels), drawn)
     assert (row["clean_top1"], row["clean_top5"]) == (evaluated["top1"], evaluated["top5"])
     assert row["tied_videos"] == REPEATS * evaluated["tied"]
@@ -135,7 +135,7 @@ def test_a_stopped_cell_is_estimated_and_leaves_its_other_videos_empty(tmp_path:
     grids = plan(settings({"own": THIRDS | {"panels": ["spatial_attn.q"], "sigma": [0.2]}}))
     hits, clean = _hits(grids)
     found = from_hits(tmp_path, grids, hits, clean, GROUPS, asked=2.0, stops={1: 1})
-    row, stopped = (tables.cells("d", "m", found).iloc[i] for i in (0, 1))
+    row, stopped = (tables.cells("d", "m", found, views=1).iloc[i] for i in (0, 1))
     assert (row["n_videos"], stopped["n_videos"]) == (VIDEOS, 96)
     assert stopped["n_clusters"] == len(set(GROUPS[found.cells[1].videos]))
     # the clean model is known for all videos
@@ -150,7 +150,7 @@ def test_a_stopped_cell_is_estimated_and_leaves_its_other_videos_empty(tmp_path:
 def test_metrics_are_the_means_of_panels_and_the_worst_case_apart(tmp_path: Path):
     grids = plan(settings({"figure3": THIRDS}, worst_case=True))
     found = from_hits(tmp_path, grids, *_hits(grids), GROUPS)
-    table = tables.cells("d", "m", found)
+    table = tables.cells("d", "m", found, views=1)
     metrics = tables.metrics(table)
     thirds = ("front", "middle", "rear")
     names = {f"figure3/{third}{end}" for third in thirds for end in ("", "/gradient")}

@@ -131,6 +131,9 @@ MISTAKES = [
     ("params.yaml", "decode.qualty", 95, "decode.qualty is no known key; did you mean decode.qual"),
     ("params.yaml", "decode.shard", ..., "decode.shard is missing"),
     ("params.yaml", "extract", ..., "extract is missing"),
+    ("params.yaml", "views.clips", 0, "views.clips is 0, but input should be a number from 1, or "),
+    ("params.yaml", "views.crops", 2, "views.crops is 2, but input should be 1, 3 or 'protocol'"),
+    (SWIN, "base.input.views", {"crops": 2}, "base.input.views.crops is 2, but input should be "),
     ("params.yaml", "models", {}, "models is no known key; known keys there: "),
     (
         "params.yaml",

@@ -9,15 +9,29 @@ from tests.support.results import curve, noise_table
 MODEL, GRID = "timesformer_divided", "figure2"
 
 
-def _sentences(table: pd.DataFrame, dataset: str = "shapes", videos: int = 128) -> str:
-    return " ".join(noise_captions.cells(table, dataset, MODEL, GRID, videos=videos))
+def _sentences(
+    table: pd.DataFrame, dataset: str = "shapes", videos: int = 128, views: int | None = 1
+) -> str:
+    found = noise_captions.cells(table, dataset, MODEL, GRID, videos=videos, views=views)
+    return " ".join(found)
 
 
 def test_noise_is_set_beside_the_poster_for_its_own_model_and_data_set() -> None:
     assert "from 71.6 to 1.8 %" in _sentences(noise_table(), "hmdb51")
     assert "poster" not in _sentences(noise_table())
-    own = noise_captions.cells(noise_table(), "hmdb51", MODEL, "mine", videos=128)
+    own = noise_captions.cells(noise_table(), "hmdb51", MODEL, "mine", videos=128, views=1)
     assert "poster" not in " ".join(own)
+
+
+def test_a_clean_accuracy_on_other_views_is_not_that_of_table_1() -> None:
+    every = noise_table().assign(views=15)
+    assert "Clean is the accuracy of Table 1." in _sentences(every, views=15)
+    middle = _sentences(noise_table(), views=15)
+    assert (
+        "Clean is the accuracy on 1 view of each video, its middle one, and differs from that of "
+        "Table 1, which rests on 15 views." in middle
+    )
+    assert "Clean is the accuracy without noise, on 1 view" in _sentences(noise_table(), views=None)
 
 
 def test_noise_is_told_with_its_repeats_videos_and_what_is_fixed() -> None:

@@ -28,6 +28,7 @@ def settings(grids: Mapping[str, Mapping[str, Any]], **changed: object) -> Noise
         "bootstrap": 300,
         "precision": None,
         "worst_case": False,
+        "views": "all",
         "listen": [],
         "gamma": [0.5],
         "grids": grids,

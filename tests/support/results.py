@@ -84,6 +84,7 @@ def _cell(sigma: float, gamma: float, rho: float, size: int, lost: float) -> dic
         "n_videos": 128,
         "n_clusters": 32,
         "delta_sha256": "ab" * 32,
+        "views": 1,
     }
 
 
@@ -198,6 +199,14 @@ def accuracy(correct1: int = 97, total: int = 128, dropped: int = 0) -> dict[str
         "not_finite": 0,
         "pretrained": None,
         "n_clusters": 32,
+        "n_listed": total + dropped,
+        "views": 1,
+        "clips": 1,
+        "crops": 1,
+        "above_chance": True,
+        "ece": 4.0,
+        "ece_low": 1.5,
+        "ece_high": 9.0,
         "weights_sha256": "0123abcd" * 8,
         "controls": {"shuffled": {"top1": 14.0625, "correct1": 18, "total": 128}},
     }

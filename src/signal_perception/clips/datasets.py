@@ -73,7 +73,7 @@ class TrainClips(Dataset):
 
 
 class TestClips(Dataset):
-    """All fixed views of each video: item = (uint8 (views t s s c), label).
+    """The fixed views of each video: item = (uint8 (views t s s c), label).
 
     There are clips × crops views, clips first.
 
@@ -81,6 +81,7 @@ class TestClips(Dataset):
     ----------
     input: which frames and, by its sampling, whose crops; the side s of the crops.
     clips: number of clips, see `sampling.test_indices`. crops: 1 or 3, see `sampling.test_crops`.
+    view: number of the only one of these views that is shown; None shows all.
     """
 
     # pytest would take the name for a test class where it is imported
@@ -93,10 +94,16 @@ class TestClips(Dataset):
         *,
         clips: int = 1,
         crops: int = 1,
+        view: int | None = None,
         seed: int = 0,
     ):
         self.store, self.input, self.seed = store, input, seed
-        self.clips, self.crops = clips, crops
+        self.clips, self.crops, self.view = clips, crops, view
+
+    @property
+    def views(self) -> int:
+        """Views shown of each video."""
+        return self.clips * self.crops if self.view is None else 1
 
     def __len__(self) -> int:
         return len(self.store)
@@ -107,13 +114,17 @@ class TestClips(Dataset):
         indices = sampling.test_indices(
             wanted.sampling, total, fps, wanted.frames, wanted.stride, self.clips
         )
+        crops = slice(None)
+        if self.view is not None:
+            clip, crop = divmod(self.view, self.crops)
+            indices, crops = indices[clip : clip + 1], slice(crop, crop + 1)
         pictures = self.store.read(video, indices.ravel())
         # crops (clips t) s s c
         views = transforms.test_views(
             pictures, wanted.sampling, wanted.size, wanted.resize or wanted.size, self.crops
         )
         # (clips crops) t s s c
-        views = views.unflatten(1, indices.shape).transpose(0, 1).flatten(0, 1)
+        views = views[crops].unflatten(1, indices.shape).transpose(0, 1).flatten(0, 1)
         return views, int(self.store.labels[video])
 
     def inputs(self, video: int, names: Sequence[str]) -> dict[str, torch.Tensor]:
@@ -130,9 +141,17 @@ class TestClips(Dataset):
         return found
 
 
-def test_clips(path: Path, input: Input, *, seed: int, clips: int = 1, crops: int = 1) -> TestClips:
+def test_clips(
+    path: Path,
+    input: Input,
+    *,
+    seed: int,
+    clips: int = 1,
+    crops: int = 1,
+    view: int | None = None,
+) -> TestClips:
     """The fixed views of the videos in the clip store at `path`."""
-    return TestClips(ClipStore(path), input, clips=clips, crops=crops, seed=seed)
+    return TestClips(ClipStore(path), input, clips=clips, crops=crops, view=view, seed=seed)
 
 
 # pytest would take the name for a test where it is imported

@@ -168,6 +168,15 @@ def test_crops(rule: str, height: int, width: int, size: int, crops: int) -> lis
     return [(offset, left) if height > width else (top, offset) for offset in offsets]
 
 
+def centre_view(rule: str, clips: int, crops: int) -> int:
+    """Number of the middle view among clips × crops, clips first.
+
+    It is the centre crop, which is mmaction's last one, of the middle clip, the later one of two.
+    """
+    centre = {"slowfast": 1, "videomae": 1, "mmaction": 2}[_family(rule)]
+    return clips // 2 * crops + (centre if crops == 3 else 0)
+
+
 def train_crop(
     height: int, width: int, crop_area: tuple[float, float], rng: np.random.Generator
 ) -> tuple[int, int, int]:

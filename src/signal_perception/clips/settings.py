@@ -19,7 +19,10 @@ PerChannel = Annotated[
 
 
 class Views(Section):
-    """Which parts of a test video are looked at: `clips` of it, `crops` of each clip."""
+    """The views of a test video by a model's official protocol.
+
+    clips: of a video. crops: of a clip, 1 (the centre) or 3 (along the longer side).
+    """
 
     clips: Count = 1
     crops: Literal[1, 3] = 1

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
 
 from signal_perception.clips.sampling import test_indices
+from signal_perception.clips.settings import Input, Views
 from signal_perception.clips.transforms import test_views
+from signal_perception.clips.views import views_of
 from signal_perception.decode.video import decode
-from signal_perception.inference import scorer
-from signal_perception.inference.scorer import fuse
+from signal_perception.inference import fusion, scorer
 from signal_perception.inference.settings import Arithmetic
 from signal_perception.pipeline import params
 from signal_perception.pipeline.errors import UserError
@@ -76,13 +76,13 @@ def probabilities(
         if not decoded.frames:
             yield path, decoded.verdict
             continue
-        views = _views(np.stack(decoded.frames), decoded.fps, entry.input, settings.views)
-        scores = fuse(loaded.logits(views)[None], entry.input.fusion)[0]
-        # of logarithms of mean probabilities, softmax gives these back
-        yield path, softmax(scores.astype(np.float64))
+        asked = views_of(settings.views, entry.input)
+        views = _views(np.stack(decoded.frames), decoded.fps, entry.input, asked)
+        scores = fusion.fuse(loaded.logits(views)[None], entry.input.fusion)
+        yield path, fusion.probabilities(scores)[0]
 
 
-def _views(frames: np.ndarray, fps: float, input: Any, views: Any) -> torch.Tensor:
+def _views(frames: np.ndarray, fps: float, input: Input, views: Views) -> torch.Tensor:
     """The test views of one video, uint8 (views t s s c)."""
     clips = test_indices(input.sampling, len(frames), fps, input.frames, input.stride, views.clips)
     return torch.cat(

@@ -9,11 +9,12 @@ import torch
 
 from signal_perception.clips.datasets import test_clips
 from signal_perception.clips.store import ClipStore
+from signal_perception.clips.views import views_of
 from signal_perception.evaluate.settings import Settings
 from signal_perception.inference.blocks import Videos, blocks, inputs
 from signal_perception.inference.passes import LOGITS, Pass
 from signal_perception.inference.rows import Rows
-from signal_perception.inference.scorer import Scorer, fuse
+from signal_perception.inference.scorer import Scorer
 from signal_perception.pipeline.units import Unit, Write
 
 
@@ -30,21 +31,19 @@ def score(
     videos: Sequence[Videos],
     done: Callable[[Videos, Write], None],
 ) -> None:
-    """Score blocks of videos; the file of each holds, by input, float32 (videos, classes)."""
+    """Score blocks of videos; the file of each holds, by input, logits (videos, views, classes).
+
+    They are float32, of every view.
+    """
     names = inputs(settings.views.controls)
-    shown = test_clips(
-        clips,
-        settings.model.input,
-        seed=settings.seed,
-        clips=settings.views.clips,
-        crops=settings.views.crops,
-    )
-    logits, views = Rows([LOGITS], _as_they_are), settings.views.clips * settings.views.crops
+    input = settings.model.input
+    views = views_of(settings.views, input)
+    shown = test_clips(clips, input, seed=settings.seed, clips=views.clips, crops=views.crops)
+    logits = Rows([LOGITS], _as_they_are)
 
     def finish(block: Videos) -> None:
-        found = logits.take(block, len(names), views)
-        scores = fuse(found.reshape(-1, views, found.shape[-1]), settings.model.input.fusion)
-        parts = scores.reshape(len(names), -1, found.shape[-1])
+        found = logits.take(block, len(names), shown.views)
+        parts = found.reshape(len(names), -1, shown.views, found.shape[-1])
         done(block, partial(_save, dict(zip(names, parts, strict=True))))
 
     Pass(scorer, shown, names).run(videos, [], [logits], finish)
@@ -54,6 +53,6 @@ def _as_they_are(_name: str, values: torch.Tensor) -> torch.Tensor:
     return values
 
 
-def _save(scores: dict[str, np.ndarray], path: Path) -> None:
+def _save(logits: dict[str, np.ndarray], path: Path) -> None:
     with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **scores)
+        np.savez(file, allow_pickle=False, **logits)

@@ -1,21 +1,20 @@
 """What the stage evaluate is told."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from signal_perception.clips.settings import Input
+from signal_perception.clips.views import AskedViews
 from signal_perception.inference.settings import Arithmetic, CpuThreads
 from signal_perception.models.core.settings import Network, Pretrained
-from signal_perception.pipeline.params import Count, Section, Seed
+from signal_perception.pipeline.params import Section, Seed
 from signal_perception.vocabulary import Control
 
 
-class Views(Section):
-    """How test videos are looked at."""
+class Views(AskedViews):
+    """How test videos are looked at, and what is scored beside the clips as they are."""
 
-    clips: Count
-    crops: Literal[1, 3]
     controls: Annotated[tuple[Control, ...], Field(strict=False)]
 
 

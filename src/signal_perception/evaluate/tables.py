@@ -1,23 +1,22 @@
-"""What comes of the scores: a table of predictions, and the accuracy of every control."""
+"""What comes of the logits: the table of predictions, and its file, which keeps them too."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from signal_perception.clips.store import ClipStore
+from signal_perception.clips.views import views_of
 from signal_perception.evaluate import frames
 from signal_perception.evaluate.settings import Settings
 from signal_perception.inference.blocks import Videos, inputs
-from signal_perception.models.core.checkpoints import weights_hash
+from signal_perception.inference.fusion import fuse
 from signal_perception.pipeline.units import Unit
-from signal_perception.statistics.accuracy import Ranking, accuracy, ranking
-from signal_perception.statistics.intervals import resamples
-from signal_perception.vocabulary import CLIP
-
-_DRAWS = 2000
+from signal_perception.statistics.accuracy import ranking
 
 
 def predictions(clips: Path, settings: Settings, units: Sequence[Unit[Videos]]) -> pd.DataFrame:
@@ -27,12 +26,12 @@ def predictions(clips: Path, settings: Settings, units: Sequence[Unit[Videos]]) 
     not finite; such a video has no predicted class. tied: how many other classes score the same as
     the true one. And which frames its clips are made of, see `frames.frames`.
     """
-    store = ClipStore(clips)
-    shown = frames.frames(store, settings.model.input, settings.views.clips)
+    store, input = ClipStore(clips), settings.model.input
+    shown = frames.frames(store, input, views_of(settings.views, input).clips)
     parts = []
-    results = [np.load(unit.result) for unit in units]
     for control in inputs(settings.views.controls):
-        scores = np.concatenate([result[control] for result in results])
+        fused = [fuse(_logits(unit, control), input.fusion) for unit in units]
+        scores = np.concatenate(fused)
         found = ranking(scores, store.labels)
         best = np.array(store.classes)[scores.argmax(axis=1)]
         parts.append(
@@ -53,49 +52,26 @@ def predictions(clips: Path, settings: Settings, units: Sequence[Unit[Videos]]) 
     return pd.concat(parts, ignore_index=True)
 
 
-def metrics(
-    table: pd.DataFrame,
-    settings: Settings,
-    *,
-    dataset: str,
-    model: str,
-    weights: Path,
-    dropped: int,
-) -> str:
-    """Accuracy with intervals as JSON: of the clips, of every control, and what they rest on.
+def write(table: pd.DataFrame, units: Sequence[Unit[Videos]], target: Path) -> None:
+    """Write the table of predictions with a column more, the logits of every view.
 
-    dropped: test videos that were not scored.
+    They are float32 (views, classes), flattened. One control after the other is in memory.
     """
-    first = table.loc[table["control"] == CLIP, :]
-    draws = resamples(list(first["group"]), settings.seed, _DRAWS)
-    classes = len(next(iter(first["scores"])))
-    rows = {
-        control: accuracy(_ranking(part, classes), draws)
-        for control, part in table.groupby("control", sort=False)
-    }
-    pretrained = settings.model.pretrained
-    facts = {
-        "dataset": dataset,
-        "model": model,
-        "size": settings.study.size,
-        "pretrained": pretrained.file if pretrained else None,
-        "weights_sha256": weights_hash(weights),
-        "dropped": dropped,
-        "n_clusters": draws.n_clusters,
-        "views": settings.views.clips * settings.views.crops,
-        "sampling": frames.summary(first, settings.model.input, settings.views.clips),
-    }
-    controls = {str(name): _numbers(row) for name, row in rows.items() if name != CLIP}
-    return json.dumps({**_numbers(rows[CLIP]), **facts, "controls": controls}, indent=2) + "\n"
+    parts = table.groupby("control", sort=False)
+    columns = pa.Table.from_pandas(table.iloc[:1], preserve_index=False).schema
+    with np.load(units[0].result) as first:
+        _, views, classes = first[next(iter(parts.groups))].shape
+    logits = pa.field("logits", pa.list_(pa.float32(), views * classes))
+    with pq.ParquetWriter(target, columns.append(logits), compression="zstd") as writer:
+        for control, part in parts:
+            flat = np.concatenate([_logits(unit, str(control)).ravel() for unit in units])
+            rows = pa.FixedSizeListArray.from_arrays(pa.array(flat), type=logits.type)
+            found = pa.Table.from_pandas(part, schema=columns, preserve_index=False)
+            # a row group of its own, so that another control is not read with it
+            writer.write_table(found.append_column(logits, rows), row_group_size=len(found))
 
 
-def _ranking(table: pd.DataFrame, classes: int) -> Ranking:
-    """The ranking that `predictions` wrote into its columns."""
-    tied = table["tied"].to_numpy()
-    better = (table["rank"].to_numpy() - tied / 2).astype(np.int64)
-    return Ranking(better, tied, classes)
-
-
-def _numbers(row: dict) -> dict:
-    """A row as JSON has it, which knows no NaN: an interval of a single cluster is null."""
-    return {key: None if value != value else value for key, value in row.items()}
+def _logits(unit: Unit[Videos], control: str) -> NDArray[np.float32]:
+    """Of the videos of a block (videos, views, classes)."""
+    with np.load(unit.result) as result:
+        return result[control]

@@ -1,11 +1,10 @@
-"""A trained model ready to run, the logits of clips, and one score for all views of a video."""
+"""A trained model ready to run, and the logits of clips."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.special import log_softmax, logsumexp
 from torch import nn
 
 from signal_perception.clips.settings import Input
@@ -77,21 +76,3 @@ def load(name: str, settings: ModelSettings, weights: Path, classes: int) -> Sco
         where=where,
     )
     return Scorer(model, settings.model.input, settings.finetune.precision, where)
-
-
-def fuse(views: np.ndarray, fusion: str) -> np.ndarray:
-    """One score per class from the logits of all views, by the model's own rule.
-
-    (videos, views, classes) → (videos, classes) float32, computed in float64: the mean logit, or
-    the logarithm of the mean probability, which keeps classes apart whose probability is 0 in
-    float32. Finite logits have finite scores; a video with any other has NaN.
-    """
-    finite = np.asarray(np.isfinite(views).all(axis=(1, 2), keepdims=True))
-    logits = np.where(finite, views, 0).astype(np.float64)
-    if fusion == "probabilities":
-        scores = logsumexp(log_softmax(logits, axis=-1), axis=1) - np.log(views.shape[1])
-    else:
-        scores = logits.mean(axis=1)
-    # the difference of two logits may be twice as large as float32 holds
-    most = np.finfo(np.float32).max
-    return np.where(finite[:, 0], np.clip(scores, -most, most), np.nan).astype(np.float32)

@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from signal_perception.inference.device import to_host
+from signal_perception.inference.fusion import fuse
 from signal_perception.inference.passes import Shown
-from signal_perception.inference.scorer import Scorer, fuse
+from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import Tap
 from signal_perception.noise.activations import ActivationDisturber

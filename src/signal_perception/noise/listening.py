@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from signal_perception.clips.datasets import TestClips, test_clips
+from signal_perception.clips.datasets import TestClips
 from signal_perception.fourier import sums
 from signal_perception.fourier.definitions import in_figure1, representative
 from signal_perception.inference import scorer
@@ -24,6 +24,7 @@ from signal_perception.noise.engine import Disturbers
 from signal_perception.noise.grid import Plan, listened
 from signal_perception.noise.run import NO_MATTER_OF_A_CELL, Inputs
 from signal_perception.noise.settings import Settings
+from signal_perception.noise.views import shown
 from signal_perception.pipeline.units import Unit, finish
 from signal_perception.vocabulary import CLIP
 
@@ -73,7 +74,7 @@ class Listener:
 
         names = [tap.name for tap in self._taps]
         sink, rows = Rows(names, numbers), []
-        views = self._clips.clips * self._clips.crops
+        views = self._clips.views
 
         def done(block: Videos) -> None:
             rows.append(sink.take(block, 1, views)[0])
@@ -119,14 +120,11 @@ def hear_all(
 
 
 def _listener(settings: Settings, model: str, inputs: Inputs) -> Listener:
-    views = settings.views
-    shown = test_clips(
-        inputs.clips, settings.model.input, seed=settings.seed, clips=views.clips, crops=views.crops
-    )
-    loaded = scorer.load(model, settings, inputs.weights, len(shown.store.classes))
+    clips = shown(settings, inputs.clips)
+    loaded = scorer.load(model, settings, inputs.weights, len(clips.store.classes))
     disturbers = Disturbers(loaded, model, settings.noise, settings.seed)
     disturbed = partial(disturbers.disturbed, hashed=False)
-    return Listener(loaded, model, shown, disturbed)
+    return Listener(loaded, model, clips, disturbed)
 
 
 def _file(heard: Heard) -> str:

@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from signal_perception.clips.store import ClipStore
-from signal_perception.evaluate import predictions
-from signal_perception.noise import contrasts, grid, run, spectra, tables
+from signal_perception.noise import contrasts, grid, run, spectra, tables, views
 from signal_perception.noise.engine import Scored
 from signal_perception.noise.grid import Plan
 from signal_perception.noise.listening import Heard
@@ -39,8 +38,9 @@ class Products:
         """Folder of reports/tables → its table."""
         names, store, found = (self.dataset, self.model), self._store, self._outcomes
         listened = grid.listened(self.settings.noise, self.plan)
+        shown = views.shown(self.settings, self.inputs.clips).views
         return {
-            "noise": tables.cells(*names, found),
+            "noise": tables.cells(*names, found, shown),
             "contrasts": contrasts.table(*names, found),
             "robustness": tables.videos(found, store.ids, store.groups),
             "noise_spectra": spectra.table(*names, self.heard, listened, found),
@@ -62,7 +62,7 @@ class Products:
 
     @cached_property
     def _clean(self) -> NDArray[np.float32]:
-        return predictions.read(self.inputs.predictions, videos=self._store.ids).scores
+        return views.clean(self.settings, self.inputs.predictions, self._store.ids)
 
     @cached_property
     def _parts(self) -> list[tuple[int, ...]]:

@@ -21,7 +21,6 @@ from safetensors.torch import load_file, save_file
 from signal_perception.clips.datasets import TestClips, test_clips
 from signal_perception.clips.store import ClipStore
 from signal_perception.clips.transforms import normalise
-from signal_perception.evaluate import predictions
 from signal_perception.inference import networks, scorer
 from signal_perception.inference.blocks import Videos
 from signal_perception.inference.passes import clips_of
@@ -34,6 +33,7 @@ from signal_perception.noise.engine import Engine, Scored
 from signal_perception.noise.grid import Plan
 from signal_perception.noise.layers import layers
 from signal_perception.noise.settings import Settings
+from signal_perception.noise.views import clean, shown
 from signal_perception.pipeline.units import Unit, stream, write_atomically
 from signal_perception.statistics.accuracy import ranking
 from signal_perception.vocabulary import CLIP
@@ -133,7 +133,7 @@ def score_all(
         stream(wanted, Engine.score, label=label, noun="unit", prepare=prepare)
         return wanted
     found: list[Unit[Scored]] = []
-    judge = _Judge(inputs, parts, asked)
+    judge = _Judge(settings, inputs, parts, asked)
     for number in range(len(parts)):
         now = [unit for unit in wanted if unit.item.part == number and judge.open(unit.item.number)]
         if now:
@@ -163,11 +163,13 @@ class _Once:
 class _Judge:
     """Which cells need more videos, by what the finished units and the clean model say."""
 
-    def __init__(self, inputs: Inputs, parts: Sequence[Sequence[int]], asked: float):
+    def __init__(
+        self, settings: Settings, inputs: Inputs, parts: Sequence[Sequence[int]], asked: float
+    ):
         store = ClipStore(inputs.clips)
         self._labels, self._parts, self._asked = store.labels, parts, asked
-        clean = predictions.read(inputs.predictions, videos=store.ids).scores
-        self._clean = [ranking(clean, store.labels).hits(k) for k in (1, 5)]
+        scores = clean(settings, inputs.predictions, store.ids)
+        self._clean = [ranking(scores, store.labels).hits(k) for k in (1, 5)]
         # cell → its hits at top-1 and top-5, (2, repeats, videos)
         self._hits: dict[int, NDArray[np.float64]] = {}
         self._videos: tuple[int, ...] = ()
@@ -206,8 +208,8 @@ def _announce(
     label: str,
 ) -> None:
     """Say on stderr what the run will cost."""
-    views = settings.views.clips * settings.views.crops
-    noise, videos = settings.noise, len(ClipStore(clips))
+    each = shown(settings, clips)
+    noise, videos, views = settings.noise, len(each), each.views
     lines = forecast.counts(plan, noise.repeats, videos, views, noise.precision)
     left = [unit.item for unit in wanted if not unit.finished]
     # a cluster's workers have other seconds, and this machine may lack what they have
@@ -229,15 +231,13 @@ def _engine(
 ) -> Engine:
     classes = len(ClipStore(inputs.clips).classes)
     loaded = scorer.load(model, settings, inputs.weights, classes)
-    views = settings.views
-    clips = _shown(settings, inputs.clips, clips=views.clips, crops=views.crops)
     gradient = partial(_gradient, settings, model, loaded, inputs.training, cache)
     return Engine(
         loaded,
         model,
         settings.noise,
         settings.seed,
-        clips,
+        shown(settings, inputs.clips),
         parts,
         gradient=gradient,
         folder=work,
@@ -253,7 +253,7 @@ def _gradient(
     """
     file = cache / "gradient.safetensors"
     if not file.exists():
-        clips = _shown(settings, training)
+        clips = test_clips(training, settings.model.input, seed=settings.seed)
         names = {piece.parameter for piece in registry.weights(model, scorer.model)}
         found = loss_gradient(scorer.model, sorted(names), _learnt_from(scorer, clips))
         host = {name: values.cpu().contiguous() for name, values in found.items()}
@@ -270,10 +270,6 @@ def _learnt_from(scorer: Scorer, clips: TestClips) -> Iterator[tuple[torch.Tenso
         pixels = torch.stack([next(shown)[1] for _ in videos]).to(scorer.where)
         labels = torch.from_numpy(clips.store.labels[list(videos)]).long().to(scorer.where)
         yield normalise(pixels, scorer.input.mean, scorer.input.std), labels
-
-
-def _shown(settings: Settings, path: Path, *, clips: int = 1, crops: int = 1) -> TestClips:
-    return test_clips(path, settings.model.input, seed=settings.seed, clips=clips, crops=crops)
 
 
 def _file(cell: Cell, repeat: int, part: int, videos: Sequence[int]) -> str:

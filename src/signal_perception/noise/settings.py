@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from signal_perception.clips.settings import Input
+from signal_perception.clips.views import AskedViews
 from signal_perception.inference.settings import Arithmetic, CpuThreads
 from signal_perception.models.core.settings import Network
 from signal_perception.pipeline.params import (
@@ -56,6 +57,7 @@ class Noise(Section):
     """All noise of a study.
 
     listen: grids; under the middle cell of each of their panels the taps are listened to.
+    views: of a test video that are scored: all that the stage evaluate scores, or the middle one.
     """
 
     repeats: Count
@@ -65,6 +67,7 @@ class Noise(Section):
     order: Literal["random", "leading", "trailing", "even"]
     precision: Positive | None
     worst_case: bool
+    views: Literal["all", "centre"]
     listen: Annotated[tuple[str, ...], Field(strict=False)]
     gamma: Annotated[_Shares, Field(min_length=1)]
     grids: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")], Grid]
@@ -85,18 +88,11 @@ class Model(Section):
     disturb: str
 
 
-class Views(Section):
-    """Of a test video, as the stage evaluate scores it: clips, and crops of each."""
-
-    clips: Count
-    crops: Literal[1, 3]
-
-
 class Settings(Section):
     seed: Seed
     cpu_threads: CpuThreads
     finetune: Arithmetic
-    views: Views
+    views: AskedViews
     noise: Noise
     model: Model
 

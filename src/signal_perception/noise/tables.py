@@ -67,11 +67,11 @@ def write_scores(
                 )
 
 
-def cells(dataset: str, model: str, outcomes: Outcomes) -> pd.DataFrame:
+def cells(dataset: str, model: str, outcomes: Outcomes, views: int) -> pd.DataFrame:
     """One row per place of a cell in a figure, in the order of the grids.
 
-    Accuracies in percent; their mean is that of all videos, estimated where a cell was stopped.
-    `delta_sha256` is that of the first repeat.
+    views: of each video that are scored. Accuracies in percent; their mean is that of all videos,
+    estimated where a cell was stopped. `delta_sha256` is that of the first repeat.
     """
     plan = outcomes.plan
     # a cell may stand in several places
@@ -80,6 +80,7 @@ def cells(dataset: str, model: str, outcomes: Outcomes) -> pd.DataFrame:
         {"dataset": dataset, "model": model}
         | _of_place(place, plan.cells[place.cell], outcomes.cells[place.cell].kappa)
         | numbers[place.cell]
+        | {"views": views}
         for place in plan.places
     ]
     return pd.DataFrame(rows)

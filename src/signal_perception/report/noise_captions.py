@@ -26,8 +26,13 @@ _DISTURBED = {
 _UNEQUAL = 1.0
 
 
-def cells(table: pd.DataFrame, dataset: str, model: str, grid: str, *, videos: int) -> list[str]:
-    """Sentences under the map of one grid of one model; videos: in the test split."""
+def cells(
+    table: pd.DataFrame, dataset: str, model: str, grid: str, *, videos: int, views: int | None
+) -> list[str]:
+    """Sentences under the map of one grid of one model.
+
+    videos: in the test split. views: of each that Table 1 rests on, None where it has no such row.
+    """
     main = noise_cells.without_worst_case(table)
     what = _DISTURBED[main["kind"].iloc[0]].format(
         components=", ".join(dict.fromkeys(main["component"]))
@@ -36,8 +41,8 @@ def cells(table: pd.DataFrame, dataset: str, model: str, grid: str, *, videos: i
     found = [
         f"{what}{f' ({fixed})' if fixed else ''}. Each cell: the mean over {_repeats(table)} of "
         "the noise, and the 95 % interval over repeats and "
-        f"{spectral_captions.videos({model: table})}. Clean is the accuracy of Table 1. Colours "
-        "run from chance to clean, or as far as cells go beyond.",
+        f"{spectral_captions.videos({model: table})}. {_clean(main, views)} Colours run from "
+        "chance to clean, or as far as cells go beyond.",
         runs.in_words([runs.number(table)]),
         KAPPA,
     ]
@@ -135,6 +140,23 @@ def losses(found: Comparison, scale: str) -> list[str]:
             f"{clean[low]:.1f} %, and who has more can lose more; retention above takes this out."
         )
     return lines
+
+
+def _clean(table: pd.DataFrame, views: int | None) -> str:
+    """Which accuracy the clean one is."""
+    scored = int(noise_cells.column(table, "views")[0])
+    if views is None:
+        return f"Clean is the accuracy without noise, on {_of_views(scored)} of each video."
+    if scored == views:
+        return "Clean is the accuracy of Table 1."
+    return (
+        f"Clean is the accuracy on {_of_views(scored)} of each video, its middle one, and differs "
+        f"from that of Table 1, which rests on {_of_views(views)}."
+    )
+
+
+def _of_views(count: int) -> str:
+    return "1 view" if count == 1 else f"{count} views"
 
 
 def _equal(table: pd.DataFrame) -> list[str]:

@@ -76,7 +76,8 @@ def noise(results: Results, *, scale: str, bootstrap: Bootstrap, dpi: int) -> No
     """
     # a model without cells whose taps changed has a table without rows
     heard = {model: table for model, table in results.noise_spectra.items() if len(table)}
-    drawing = _Drawing(results.dataset, results.noise, heard, dpi)
+    views = {model: metrics["views"] for model, metrics in results.accuracy.items()}
+    drawing = _Drawing(results.dataset, results.noise, heard, views, dpi)
     effects = noise_spectra.effects(heard)
     compared = losses.comparison(results.robustness, results.noise, bootstrap)
     return Noise(
@@ -100,12 +101,14 @@ def noise(results: Results, *, scale: str, bootstrap: Bootstrap, dpi: int) -> No
 class _Drawing:
     """The figures of noise of one data set.
 
-    tables: model → cells of all grids. heard: model → a row per panel and tap.
+    tables: model → cells of all grids. heard: model → a row per panel and tap. views: model → views
+    of a video that its accuracy rests on.
     """
 
     dataset: str
     tables: Mapping[str, pd.DataFrame]
     heard: Mapping[str, pd.DataFrame]
+    views: Mapping[str, int]
     dpi: int
 
     @property
@@ -144,7 +147,9 @@ class _Drawing:
             name,
             heatmap_figure(cells, model, grid, videos=videos, dpi=self.dpi),
             title,
-            noise_captions.cells(cells, self.dataset, model, grid, videos=videos),
+            noise_captions.cells(
+                cells, self.dataset, model, grid, videos=videos, views=self.views.get(model)
+            ),
         )
         surfaces = None
         if has_surfaces(cells):

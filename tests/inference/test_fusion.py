@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from signal_perception.inference.scorer import fuse
+from signal_perception.inference.fusion import fuse, probabilities
 
 RULES = ("logits", "probabilities")
 
@@ -13,6 +13,27 @@ def test_fusion_averages_logits_or_probabilities() -> None:
     views = np.log(np.array([[[0.9, 0.1], [0.2, 0.8]]]))
     assert fuse(views, "probabilities")[0] == pytest.approx(np.log([0.55, 0.45]))
     assert fuse(views, "logits")[0] == pytest.approx([np.log(0.18) / 2, np.log(0.08) / 2])
+
+
+def test_two_views_of_three_classes() -> None:
+    """The rules disagree: one view that is very sure has more weight among logits."""
+    views = np.array([[[4, 0, 0], [0, 1, 0]]], np.float32)
+    assert fuse(views, "logits")[0].tolist() == [2, 0.5, 0]
+    one, other = 1 / (np.e**4 + 2), 1 / (np.e + 2)
+    expected = [(np.e**4 * one + other) / 2, (one + np.e * other) / 2, (one + other) / 2]
+    fused = fuse(views, "probabilities")
+    assert np.exp(fused[0]) == pytest.approx(expected)
+    assert expected == pytest.approx([0.588, 0.297, 0.115], abs=1e-3)
+    # probabilities come back from their logarithms; logits have those of their softmax
+    assert probabilities(fused)[0] == pytest.approx(expected)
+    odds = np.exp([2, 0.5, 0])
+    assert probabilities(fuse(views, "logits"))[0] == pytest.approx(odds / odds.sum())
+
+
+def test_probabilities_of_broken_scores_are_none() -> None:
+    found = probabilities(np.array([[0, 1], [np.nan, 0], [np.inf, 0]], np.float32))
+    assert np.isfinite(found[0]).all()
+    assert np.isnan(found[1:]).all()
 
 
 def test_scores_are_float32_from_sums_in_float64() -> None:
