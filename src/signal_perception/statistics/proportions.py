@@ -6,6 +6,7 @@ Sources: Wilson 1927; Newcombe 1998 (interval of a difference, his method 10); C
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +109,9 @@ def _p_of_two(k1: float, n1: int, k2: float, n2: int) -> float:
         return 1.0
     if min(n1, n2) * min(right, wrong) / (n1 + n2) < _SMALL:
         whole = [round(k1), round(k2)]
-        return float(fisher_exact([whole, [n1 - whole[0], n2 - whole[1]]])[1])
+        table = [whole, [n1 - whole[0], n2 - whole[1]]]
+        # whose types do not say that it has a p
+        exact: Any = fisher_exact(table)
+        return float(exact.pvalue)
     square = (n1 + n2) * (k1 * (n2 - k2) - k2 * (n1 - k1)) ** 2 / (n1 * n2 * right * wrong)
     return float(chdtrc(1, square))
