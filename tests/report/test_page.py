@@ -5,13 +5,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from signal_perception.pipeline.params import Study
 from signal_perception.report.page import Page, page
 from signal_perception.report.settings import Report, Settings
 from signal_perception.report.tables import Results
-from tests.support.results import accuracy, curve, others, results, sampling
+from tests.support.results import accuracy, confusion_table, curve, others, results, sampling
 from tests.support.spectral_tables import depth_table, spectra_table
 
 NO_NOISE: dict[str, Any] = {"noise": {}, "contrasts": {}, "robustness": {}, "noise_spectra": {}}
@@ -19,7 +20,13 @@ NO_NOISE: dict[str, Any] = {"noise": {}, "contrasts": {}, "robustness": {}, "noi
 
 def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
     noise = {"bootstrap": 200, "scale": "rel_fro"}
-    given: dict[str, dict[str, Any]] = {"views": {}, "extract": {}, "spectra": {}, "noise": noise}
+    given: dict[str, dict[str, Any]] = {
+        "datasets": {"shapes": {"source": {"kind": "synthetic"}, "flip": False}, "gestures": {}},
+        "views": {},
+        "extract": {},
+        "spectra": {},
+        "noise": noise,
+    }
     sections = {name: given[name] | values for name, values in sections.items()}
     settings = Settings(
         seed=0,
@@ -46,7 +53,11 @@ def test_the_same_tables_give_the_same_bytes(made: Page) -> None:
     again = make_page(results())
     assert again.html == made.html
     assert again.figures == made.figures
+    assert again.tables == made.tables
     assert list(made.figures) == [
+        "shapes-timesformer_divided-confusion.png",
+        "shapes-i3d-confusion.png",
+        "shapes-calibration.png",
         "shapes-curves.png",
         "shapes-motion.png",
         "shapes-figure1.png",
@@ -110,6 +121,56 @@ def test_an_accuracy_over_fewer_videos_is_marked(made: Page) -> None:
     nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "curves": {}, **NO_NOISE}
     complete = make_page(replace(results(), accuracy={"i3d": accuracy()}, **nothing))
     assert "†" not in complete.html
+
+
+def test_what_misleads_is_said_before_table_1_and_only_where_something_does(made: Page) -> None:
+    assert "Read this first" not in made.html
+    odd = replace(results(), accuracy={"i3d": accuracy() | {"above_chance": False}})
+    html = make_page(odd).html
+    assert html.index("Read this first") < html.index("I3D is not shown to be above chance")
+    assert html.index("I3D is not shown to be above chance") < html.index("Table 1. Accuracy")
+
+
+def test_what_table_1_is_made_of_is_folded_below_it(made: Page) -> None:
+    page_text = text(made.html)
+    for expected in (
+        "1 × 1 75.78 (72.8–78.8)",
+        "Models against each other: 1 of 1 pairs of models differ at top-1; better: TimeSformer",
+        # first alone, second alone, difference
+        "TimeSformer (divided) − I3D 20 0 15.6 (",
+        "takes videos as independent",
+        # no interval where all videos come from one source
+        "NA 16 62 (39–82) 62 (39–82) clap 16 88 88 wave 16 94 (72–99) 94 (72–99)",
+        "expected calibration error, points TimeSformer (divided) 4.0 (1.5–9.0)",
+    ):
+        assert expected in page_text
+    start = made.html.index("<summary>Confusion")
+    assert made.html.index("Confusion. I3D.</strong>") < made.html.index("</details>", start)
+    assert set(made.tables) == {"table1.md", "table1.tex", "table1.csv", "mcnemar.csv"}
+
+
+def test_the_poster_stands_beside_its_own_data_sets_with_a_test_or_the_reason_for_none() -> None:
+    nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "curves": {}, **NO_NOISE}
+    ours = accuracy(1100, 1530) | {"correct5": 1400, "top5": 100 * 1400 / 1530}
+    shown = replace(results("hmdb51"), accuracy={"i3d": ours, "swin": accuracy()}, **nothing)
+    source = {"source": {"kind": "hmdb51", "split": 1}, "flip": True}
+    page_text = text(make_page(shown, datasets={"hmdb51": source}).html)
+    assert "71.44 / 93.20 Kinetics-400 74.30 +0.5 (−2.7 to +3.6), p = 0.779" in page_text
+    assert "75.16 / 93.46 Kinetics-400 – 128 videos, the poster has 1530" in page_text
+    assert "Newcombe" in page_text
+    assert "Newcombe" not in text(make_page(replace(results(), **nothing)).html)
+
+
+def test_many_classes_have_no_matrix_but_the_pairs_confused_most() -> None:
+    names = [f"c{n:02d}" for n in range(61)]
+    table = confusion_table().replace({"clap": "<b>"})
+    many = pd.DataFrame({"label": names, "predicted": names, "videos": 3})
+    shown = make_page(replace(results(), confusion={"i3d": pd.concat([table, many])}))
+    assert "shapes-i3d-confusion.png" not in shown.figures
+    page_text = text(shown.html)
+    assert "NA wave 6 of 16 38 (18–61) &lt;b&gt; NA 2 of 16" in page_text
+    assert "wave no score 1 of 16" in page_text
+    assert "c00 c01" not in page_text
 
 
 def test_surfaces_are_folded_away_and_read_second(made: Page) -> None:
@@ -179,7 +240,7 @@ def test_other_weights_have_a_section_where_there_are_any(made: Page) -> None:
     assert "Other weights" not in made.html
     one, again = (make_page(replace(results(), others=others())) for _ in range(2))
     assert (one.html, one.figures) == (again.html, again.figures)
-    assert list(one.figures).index("shapes-weights.png") == 6
+    assert list(one.figures).index("shapes-weights.png") == 9
     page_text = text(one.html)
     for expected in (
         "Other weights along the depth, and their difference to own ones.",
@@ -235,12 +296,27 @@ def test_a_data_set_without_results_still_has_its_section() -> None:
         assert f"Not run: {what} of Swin, I3D." in text(empty.html)
     assert "Not run: decoding." in text(empty.html)
     assert empty.figures == {}
+    # a study without accuracy has no numbers, and says so
+    assert set(empty.tables) == {"table1.md", "table1.tex"}
 
 
 def test_what_was_run_stands_under_its_headings(made: Page) -> None:
     headings = re.findall("<h3>(.*?)</h3>", made.html[made.html.index('id="settings"') :])
-    assert headings == ["seed", "study", "views", "extract", "spectra", "noise", "report"]
-    assert "name mine" in text(made.html)
+    assert headings == [
+        "seed",
+        "study",
+        "datasets",
+        "views",
+        "extract",
+        "spectra",
+        "noise",
+        "report",
+    ]
+    page_text = text(made.html)
+    assert "name mine" in page_text
+    # data sets of other studies are not shown
+    assert "shapes {&#39;flip&#39;: False" in page_text
+    assert "gestures {" not in page_text
 
 
 def test_the_order_of_keys_in_the_parameters_does_not_matter() -> None:

@@ -55,6 +55,6 @@ def said_of_one_class(dataset: str, classes: Sequence[str]) -> str:
 
 def _plain(name: str) -> str:
     """A name in small letters, one word for one thing, with nothing between its parts."""
-    parts = [part.lower() for part in _PARTS.findall(name)]
+    parts: list[str] = [part.lower() for part in _PARTS.findall(name)]
     joined = "".join(_LETTERS.get(part, part) for part in parts)
     return joined.replace("counterclockwise", "anticlockwise")

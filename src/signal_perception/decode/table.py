@@ -27,7 +27,7 @@ import pandas as pd
 
 from signal_perception.clips.oddities import said_of_one_class
 from signal_perception.pipeline.errors import UserError
-from signal_perception.vocabulary import REFUSED, UNLISTED
+from signal_perception.vocabulary import REFUSED, SPLITS, UNLISTED
 
 # Sources that a sentence names.
 _NAMED = 3
@@ -61,27 +61,6 @@ def dropped(table: pd.DataFrame, split: str) -> int:
     return int(((table["split"] == split) & table["verdict"].str.startswith(REFUSED)).sum())
 
 
-def classes(table: pd.DataFrame) -> list[str]:
-    """Sorted names of the classes of the listed videos."""
-    return sorted(set(table.loc[table["verdict"] != UNLISTED, "label"]))
-
-
-def shared_groups(table: pd.DataFrame) -> list[str]:
-    """Sorted names of the sources (subjects, titles) that have usable videos in both splits."""
-    usable = _usable(table)
-    splits = usable.groupby("group")["split"].nunique()
-    return sorted(splits.index[splits > 1])
-
-
-def oddities(table: pd.DataFrame, dataset: str) -> list[str]:
-    """What is odd about a data set, a sentence each: one class alone, sources in both splits."""
-    found, shared = classes(table), shared_groups(table)
-    sentences = [said_of_one_class(dataset, found)] if len(found) == 1 else []
-    if shared:
-        sentences.append(_said_of_shared_groups(table, dataset, shared))
-    return sentences
-
-
 def refuse_too_many_bad(table: pd.DataFrame, max_bad: float, path: Path) -> None:
     """UserError where more listed videos are bad than `max_bad`, a share, allows.
 
@@ -105,6 +84,27 @@ def refuse_too_many_bad(table: pd.DataFrame, max_bad: float, path: Path) -> None
             )
 
 
+def classes(table: pd.DataFrame) -> list[str]:
+    """Sorted names of the classes of the listed videos."""
+    return sorted(set(table.loc[table["verdict"] != UNLISTED, "label"]))
+
+
+def shared_groups(table: pd.DataFrame) -> list[str]:
+    """Sorted names of the sources (subjects, titles) that have usable videos in both splits."""
+    usable = _usable(table)
+    train, test = (set(usable.loc[usable["split"] == split, "group"]) for split in SPLITS)
+    return sorted(train & test)
+
+
+def oddities(table: pd.DataFrame, dataset: str) -> list[str]:
+    """What is odd about a data set, a sentence each: one class alone, sources in both splits."""
+    found, shared = classes(table), shared_groups(table)
+    sentences = [said_of_one_class(dataset, found)] if len(found) == 1 else []
+    if shared:
+        sentences.append(_said_of_shared_groups(table, dataset, shared))
+    return sentences
+
+
 def _usable(table: pd.DataFrame) -> pd.DataFrame:
     """The listed videos that were decoded and are known to have a source."""
     refused = table["verdict"].str.startswith(REFUSED)
@@ -118,8 +118,9 @@ def _said_of_shared_groups(table: pd.DataFrame, dataset: str, shared: Sequence[s
     held = int(test.isin(shared).sum())
     named = ", ".join(shared[:_NAMED]) + (", …" if len(shared) > _NAMED else "")
     several = len(shared) > 1
+    sources = f"{len(shared)} source{'s' * several} of {dataset} {'have' if several else 'has'}"
     return (
-        f"{len(shared)} source{'s' * several} of {dataset} {'have' if several else 'has'} videos in "
-        f"the training and in the test split ({named}), {held} of {len(test)} test videos: their "
-        "accuracy may be that of sources seen before; split by source where the split is yours."
+        f"{sources} videos in the training and in the test split ({named}), {held} of {len(test)} "
+        "test videos: their accuracy may be that of sources seen before; split by source where the "
+        "split is yours."
     )

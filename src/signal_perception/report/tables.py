@@ -12,6 +12,9 @@ from signal_perception.pipeline.dvcfile import Stage
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 
+# Columns of names, which are read as they are: a class may be called NA, a subject 1.
+_NAMES = dict.fromkeys(("class", "label", "predicted", "video", "group"), str)
+
 
 @dataclass(frozen=True)
 class Results:
@@ -21,7 +24,9 @@ class Results:
     the stage evaluate. spectra, depth: tables of the stage spectra, a row per bin and per tap, with
     the weights fine-tuned on this data set. others: model → other weights → table per tap.
     curves: of the stage finetune. noise, contrasts, robustness, noise_spectra: of the stage noise,
-    a row per place of a cell, per pair of panels, per video, and per tap.
+    a row per place of a cell, per pair of panels, per video, and per tap. classes, confusion,
+    calibration, correct: of the stage evaluate, a row per class, per pair of classes, per bin of
+    confidence, and per video.
     """
 
     dataset: str
@@ -36,6 +41,10 @@ class Results:
     contrasts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     robustness: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     noise_spectra: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    classes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    confusion: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    calibration: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    correct: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
@@ -67,6 +76,10 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         found = files(stage, f"reports/{folder}", weights)
         return {model: pd.read_csv(path) for model, path in found.items()}
 
+    def named(folder: str) -> dict[str, pd.DataFrame]:
+        found = files("evaluate", f"reports/tables/{folder}")
+        return {model: _with_names(path) for model, path in found.items()}
+
     decode = stages[f"decode@{dataset}"].out("reports/decode")
     # of the weights that were fine-tuned on this data set
     own = f"-{dataset}"
@@ -91,7 +104,18 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         noise_spectra=tables("noise", "tables/noise_spectra"),
         curves=tables("finetune", "curves"),
         others=_by_model(models, others),
+        classes=named("classes"),
+        confusion=named("confusion"),
+        calibration=named("calibration"),
+        correct=named("correct"),
     )
+
+
+def _with_names(path: Path) -> pd.DataFrame:
+    """A table in which an empty cell is NaN, but an empty text where names stand."""
+    columns = pd.read_csv(path, nrows=0).columns
+    nothing = {column: [""] for column in columns if column not in _NAMES}
+    return pd.read_csv(path, dtype=_NAMES, keep_default_na=False, na_values=nothing)
 
 
 def _by_model(
