@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 
 from signal_perception.report import confusion
 from signal_perception.report.calibration_figure import calibration_figure
 from signal_perception.report.confusion_figure import confusion_figure
 from signal_perception.statistics.proportions import wilson
-from tests.support.results import calibration_table, classes_table, confusion_table
+from tests.support.accuracy_tables import calibration_table, classes_table, confusion_table
 
 CLASSES = ["NA", "clap", "wave"]
 
@@ -36,7 +37,7 @@ def test_the_pairs_confused_most_come_first_with_their_interval() -> None:
 
 
 def test_classes_are_in_the_order_of_their_mean_over_models() -> None:
-    better = classes_table().assign(top1=[100.0, 20.0, 90.0], low=10.0, high=100.0)[:2]
+    better = classes_table().assign(top1=[100.0, 20.0, 90.0], low=10.0, high=100.0).head(2)
     rows = confusion.by_class({"i3d": classes_table(), "swin": better})
     # means of 53.75, 81.25, and of one model 93.75
     assert [row.name for row in rows] == ["clap", "NA", "wave"]
@@ -66,6 +67,7 @@ def test_every_model_has_a_panel_with_a_point_per_bin_that_has_videos() -> None:
     shown = [axis for axis in figure.axes if axis.axison]
     assert len(shown) == 5
     points = shown[0].collections[-1]
+    assert isinstance(points, PathCollection)
     assert np.asarray(points.get_offsets()).tolist() == [[70, 60], [97, 100]]
     # more videos, larger
     small, large = points.get_sizes()

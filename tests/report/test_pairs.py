@@ -9,7 +9,7 @@ from signal_perception.report.losses import Bootstrap
 from signal_perception.report.pairs import compared
 from signal_perception.statistics.comparison import holm
 from signal_perception.statistics.proportions import mcnemar
-from tests.support.results import correct_table
+from tests.support.accuracy_tables import correct_table
 
 BOOTSTRAP = Bootstrap(0, 400)
 
@@ -60,9 +60,9 @@ def test_a_tie_is_half_a_discordant_video() -> None:
 
 def test_only_common_videos_are_compared_in_any_order() -> None:
     other = correct_table(77).iloc[::-1]
-    (pair,) = compared({"swin": correct_table(97)[:64], "i3d": other}, 1, BOOTSTRAP)
+    (pair,) = compared({"swin": correct_table(97).head(64), "i3d": other}, 1, BOOTSTRAP)
     assert (pair.n_videos, pair.first_only) == (64, 0)
-    none = correct_table(97).assign(video="x")[:1]
+    none = correct_table(97).assign(video="x").head(1)
     assert compared({"swin": none, "i3d": other}, 1, BOOTSTRAP) == []
     assert compared({"swin": none}, 1, BOOTSTRAP) == []
     assert compared({}, 1, BOOTSTRAP) == []

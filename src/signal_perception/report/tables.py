@@ -1,7 +1,7 @@
 """What the stages found, read from the tables that they wrote."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 
 # Columns of names, which are read as they are: a class may be called NA, a subject 1.
-_NAMES = dict.fromkeys(("class", "label", "predicted", "video", "group"), str)
+_NAMES = ("class", "label", "predicted", "video", "group")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def _with_names(path: Path) -> pd.DataFrame:
     """A table in which an empty cell is NaN, but an empty text where names stand."""
     columns = pd.read_csv(path, nrows=0).columns
     nothing = {column: [""] for column in columns if column not in _NAMES}
-    return pd.read_csv(path, dtype=_NAMES, keep_default_na=False, na_values=nothing)
+    names: dict[Hashable, type[str]] = {name: str for name in columns if name in _NAMES}
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=nothing)
 
 
 def _by_model(
