@@ -36,7 +36,7 @@ def calibration_figure(tables: Mapping[str, pd.DataFrame], *, dpi: int) -> Figur
 
 def _panel(axis: Axes, table: pd.DataFrame, color: str) -> None:
     axis.plot([0, 100], [0, 100], color="#999999", linewidth=1, linestyle=":")
-    axis.set(xlim=(0, 102), ylim=(0, 102), aspect="equal")
+    axis.set(xlim=(0, 103), ylim=(-3, 103), aspect="equal")
     filled = table.loc[table["n"] > 0, list(_NUMBERS)].to_numpy(np.float64)
     if not len(filled):
         return

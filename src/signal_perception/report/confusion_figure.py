@@ -23,7 +23,7 @@ def confusion_figure(counts: pd.DataFrame, model: str, *, dpi: int) -> Figure:
     letters = max(len(str(name)) for name in [*counts.index, *counts.columns])
     margin = 0.075 * letters * font / 8 + 0.6
     with style.look():
-        figure = style.figure((cell * columns + margin + 0.9, cell * rows + margin), dpi)
+        figure = style.figure((cell * columns + margin + 0.9, cell * rows + margin + 0.3), dpi)
         axis = figure.subplots()
         axis.grid(visible=False)
         drawn = axis.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="equal")
