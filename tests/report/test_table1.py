@@ -20,8 +20,15 @@ from tests.support.results import accuracy, results
 HMDB51 = {"kind": "hmdb51", "split": 1}
 
 
-def _scored(correct1: int, correct5: int, total: int = 1530) -> dict[str, Any]:
-    return accuracy(correct1, total) | {"correct5": correct5, "top5": 100 * correct5 / total}
+def _scored(correct1: float, correct5: int, total: int = 1530) -> dict[str, Any]:
+    right = {"correct1": correct1, "top1": 100 * correct1 / total}
+    interval = {"low1": right["top1"] - 3, "high1": right["top1"] + 3}
+    return accuracy(total=total) | right | interval | _top5(correct5, total)
+
+
+def _top5(correct: int, total: int) -> dict[str, float]:
+    top = 100 * correct / total
+    return {"correct5": correct, "top5": top, "low5": top - 1, "high5": top + 1}
 
 
 def _rows(
@@ -119,6 +126,16 @@ def test_ties_make_a_count_of_right_videos_a_fraction() -> None:
     assert table1_text.cells(_rows({"i3d": tied})[0]).correct == "97.5 / 120.33 of 128"
 
 
+def test_several_runs_are_shown_as_their_mean_with_the_lowest_and_the_highest() -> None:
+    runs = {"runs1": [70.2, 74.0, 73.1], "runs5": [91.0, 92.0, 91.5]}
+    (row,) = _rows({"i3d": _scored(1109.5, 1400) | runs})
+    assert table1_text.cells(row).top1 == "72.52 (70.2 to 74.0 of 3 runs; 69.5–75.5)"
+    assert table1_text.RUNS_NOTE in table1_text.notes([row])
+    assert table1_text.RUNS_NOTE not in table1_text.notes(_rows({"i3d": _scored(1109, 1400)}))
+    table = table1.frame([row])
+    assert table.loc[0, ["lowest1", "highest1"]].tolist() == [70.2, 74.0]
+
+
 def test_the_csv_has_every_number() -> None:
     rows = _rows({"i3d": _scored(1120, 1400), "i3d_inception": _scored(900, 1400)})
     text = table1.frame(rows).to_csv(index=False)
@@ -148,7 +165,7 @@ def test_the_sheets_have_a_row_per_model_and_the_poster_for_its_data_sets() -> N
         "shapes: top-1 / top-5, %",
     ]
     i3d, swin = overview.rows
-    assert i3d[2:] == ["73.20 (70.2–76.2) / 91.50 (4.8–10.8)", "71.44 / 93.20", "74.30", "not run"]
+    assert i3d[2:] == ["73.20 (70.2–76.2) / 91.50 (90.5–92.5)", "71.44 / 93.20", "74.30", "not run"]
     assert swin[2:5] == ["not run", "–", "–"]
     assert swin[5].endswith("†")
     assert table1_text.FEWER_NOTE in [*overview.notes]

@@ -17,7 +17,7 @@ from signal_perception.report.tables import Results
 class Accuracy:
     """Table 1, what its test clips consist of, and notes.
 
-    table: Table 1 as numbers; rows: as text. against: whether any row is held against the poster.
+    table: Table 1 as numbers; rows: as text; notes: sentences below it.
     tied, not_finite: name of a model → videos of it, where there are any. pairs: k → models against
     each other. classes: the worst first. matrices, confused: of each model, a figure, or with many
     classes the pairs that are confused most. ece: name → expected calibration error, as text.
@@ -31,7 +31,7 @@ class Accuracy:
     videos: str
     controls: Sequence[str]
     has_poster: bool
-    against: bool
+    notes: Sequence[str]
     tied: Mapping[str, int]
     not_finite: Mapping[str, int]
     pairs: Mapping[int, Sequence[Pair]]
@@ -74,7 +74,7 @@ def accuracy(
         ),
         controls=_once(control for m in metrics for control in m["controls"]),
         has_poster=results.dataset in poster.TABLE1,
-        against=any(row.against for row in table),
+        notes=table1_text.notes(table),
         tied=_videos(results, "tied"),
         not_finite=_videos(results, "not_finite"),
         pairs={k: compared(results.correct, k, bootstrap) for k in table1.RANKS},

@@ -35,7 +35,6 @@ def page(results: Sequence[Results], settings: Settings) -> Page:
         sections=sections,
         settings=_what_was_run(settings),
         name=style.name,
-        notes=table1_text,
         most_pairs=confusion.PAIRS,
     )
     pictures = [picture for each in sections for picture in each.pictures]

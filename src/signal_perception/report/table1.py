@@ -23,12 +23,16 @@ RANKS = (1, 5)
 
 @dataclass(frozen=True)
 class Score:
-    """Top-1 or top-5 in percent with its interval (NaN with one cluster), and videos right."""
+    """Top-1 or top-5 in percent with its interval (NaN with one cluster), and videos right.
+
+    runs: percent of each, where a model was trained several times; the others are of their mean.
+    """
 
     percent: float
     low: float
     high: float
     correct: float
+    runs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,8 @@ def _row(dataset: str, model: str, metrics: dict, source: Mapping[str, Any]) -> 
 def _score(metrics: dict, k: int) -> Score:
     values = (metrics[f"{name}{k}"] for name in ("top", "low", "high", "correct"))
     # JSON has null for an interval of one cluster
-    return Score(*(float("nan") if value is None else value for value in values))
+    percent, low, high, correct = (float("nan") if value is None else value for value in values)
+    return Score(percent, low, high, correct, tuple(metrics.get(f"runs{k}", ())))
 
 
 def _untested(
@@ -181,6 +186,8 @@ def _record(row: Row) -> dict[str, object]:
             f"high{k}": score.high,
             f"correct{k}": score.correct,
         }
+        if score.runs:
+            record |= {f"lowest{k}": min(score.runs), f"highest{k}": max(score.runs)}
     printed = row.printed
     record |= {
         "poster_pretraining": poster.PRETRAINING.get(row.model, "") if printed else "",

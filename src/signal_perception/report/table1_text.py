@@ -27,6 +27,12 @@ AGAINST_NOTE = (
 )
 
 
+RUNS_NOTE = (
+    "A model with several runs has their mean, and it is the mean that is held against the poster: "
+    "in that test the variance of training is not."
+)
+
+
 @dataclass(frozen=True)
 class Cells:
     """A row of Table 1 as text; empty where there is nothing to say.
@@ -78,6 +84,16 @@ def count(videos: float) -> str:
     return f"{videos:.2f}".rstrip("0").removesuffix(".")
 
 
+def notes(rows: Sequence[Row]) -> list[str]:
+    """What is to be known of these rows."""
+    tested = [row for row in rows if row.against]
+    return [
+        *([AGAINST_NOTE] if tested else []),
+        *([RUNS_NOTE] if any(row.scores[1].runs for row in tested) else []),
+        *([FEWER_NOTE] if any(row.dropped for row in rows) else []),
+    ]
+
+
 def sheets(tables: Mapping[str, Sequence[Row]], models: Sequence[str]) -> list[Sheet]:
     """Table 1 as the poster has it, then all that is known of each data set.
 
@@ -107,7 +123,8 @@ def _overview(tables: Mapping[str, Sequence[Row]], models: Sequence[str]) -> She
                 line += [shown.poster or _NONE, shown.quoted or _NONE] if shown else [_NONE, _NONE]
         lines.append(line)
     rows = [row for rows in tables.values() for row in rows]
-    return Sheet("Table 1. Accuracy on the test split", head, lines, _notes(rows), names=2)
+    about = [INTERVAL_NOTE, *([FEWER_NOTE] if any(row.dropped for row in rows) else [])]
+    return Sheet("Table 1. Accuracy on the test split", head, lines, about, names=2)
 
 
 def _details(dataset: str, rows: Sequence[Row]) -> Sheet:
@@ -122,17 +139,9 @@ def _details(dataset: str, rows: Sequence[Row]) -> Sheet:
         if has_poster:
             line += [shown.poster or _NONE, shown.difference1, shown.difference5]
         lines.append(line)
-    notes = ["Views: clips × crops of a video. Correct: videos right at top-1 / top-5."]
-    notes += [AGAINST_NOTE] if any(row.against for row in rows) else []
-    return Sheet(f"{style.dataset_name(dataset)}, in full", head, lines, notes + _fewer(rows))
-
-
-def _notes(rows: Sequence[Row]) -> list[str]:
-    return [INTERVAL_NOTE, *_fewer(rows)]
-
-
-def _fewer(rows: Sequence[Row]) -> list[str]:
-    return [FEWER_NOTE] if any(row.dropped for row in rows) else []
+    about = "Views: clips × crops of a video. Correct: videos right at top-1 / top-5."
+    title = f"{style.dataset_name(dataset)}, in full"
+    return Sheet(title, head, lines, [about, *notes(rows)])
 
 
 def _both(row: Row) -> str:
@@ -140,9 +149,14 @@ def _both(row: Row) -> str:
 
 
 def _score(score: Score) -> str:
-    if score.low != score.low:
-        return f"{score.percent:.2f}"
-    return f"{score.percent:.2f} ({score.low:.1f}–{score.high:.1f})"
+    """With its interval, and before it the lowest and the highest of several runs."""
+    told = []
+    if score.runs:
+        spread = f"{min(score.runs):.1f} to {max(score.runs):.1f}"
+        told.append(f"{spread} of {len(score.runs)} runs")
+    if score.low == score.low:
+        told.append(f"{score.low:.1f}–{score.high:.1f}")
+    return f"{score.percent:.2f}" + (f" ({'; '.join(told)})" if told else "")
 
 
 def _difference(row: Row, k: int) -> str:
