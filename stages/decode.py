@@ -3,6 +3,8 @@
 Writes one clip store per split, and a table with a verdict for each video.
 """
 
+import sys
+
 from signal_perception.decode import run as decode
 from signal_perception.decode import table
 from signal_perception.decode.catalogue import load_catalogue
@@ -28,6 +30,8 @@ def main(dataset: str) -> None:
 
     stores = decode.finish_stores(shards, catalogue.classes, folder)
     run.publish({f"data/clips/{dataset}/{split}.zarr": path for split, path in stores.items()})
+    for sentence in table.oddities(verdicts, dataset):
+        print(f"decode {dataset}: {sentence}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

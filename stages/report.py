@@ -1,4 +1,4 @@
-"""Stage report: figures and one page from the tables of the study at hand."""
+"""Stage report: figures, one page and Table 1 from the tables of the study at hand."""
 
 from signal_perception.pipeline import dvcfile, stage
 from signal_perception.pipeline.units import write_atomically
@@ -14,6 +14,9 @@ def main() -> None:
     figures, html = run.out(f"{folder}/figures"), run.out(f"{folder}/index.html")
     for name, picture in made.figures.items():
         write_atomically(figures / name, lambda path, picture=picture: path.write_bytes(picture))
+    for name, text in made.tables.items():
+        target = run.out(f"{folder}/tables") / name
+        write_atomically(target, lambda path, text=text: path.write_text(text, encoding="utf-8"))
     write_atomically(html, lambda path: path.write_text(made.html, encoding="utf-8"))
     print(f"The report is at {html.resolve()}")
 

@@ -78,3 +78,9 @@ def test_curves_without_top_1_are_explained_and_others_need_no_words() -> None:
     mixed = curve().assign(top1=np.nan)
     (sentence,) = captions.curves({"swin": curve(), "i3d": mixed, "videomae_v1": mixed})
     assert sentence.startswith("No top-1 of I3D, VideoMAE V1: under mixup")
+
+
+def test_a_validation_split_is_named_where_there_is_one() -> None:
+    checked = curve().assign(validation_loss=1.0, validation_top1=50.0)
+    (sentence,) = captions.curves({"swin": checked, "i3d": curve()})
+    assert sentence.startswith("Dashed: Swin on videos of the training split")

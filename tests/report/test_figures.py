@@ -23,6 +23,20 @@ def test_curves_are_drawn_by_epoch() -> None:
     assert point.get_marker() == "X"
 
 
+def test_a_validation_split_is_dashed() -> None:
+    checked = curve().assign(validation_loss=[2.5, 2.0, 1.8], validation_top1=[5.0, 20.0, 30.0])
+    empty = curve().assign(validation_loss=np.nan, validation_top1=np.nan)
+    figure = curves_figure({"swin": checked, "i3d": curve(), "videomae_v1": empty}, dpi=50)
+    assert [len(axis.lines) for axis in figure.axes] == [4, 4, 3]
+    dashed = figure.axes[1].lines[3]
+    assert (dashed.get_linestyle(), dashed.get_color()) == ("--", style.looks(["swin"])["swin"][0])
+    assert list(np.asarray(dashed.get_ydata())) == [5, 20, 30]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[-1] == "validation"
+    plain = curves_figure({"i3d": curve(), "videomae_v1": empty}, dpi=50)
+    assert "validation" not in [text.get_text() for text in plain.legends[0].get_texts()]
+
+
 def test_top_1_is_not_drawn_under_mixup() -> None:
     figure = curves_figure({"swin": curve(), "i3d": curve().assign(top1=np.nan)}, dpi=50)
     assert [len(axis.lines) for axis in figure.axes] == [2, 1, 2]

@@ -19,7 +19,13 @@ NO_NOISE: dict[str, Any] = {"noise": {}, "contrasts": {}, "robustness": {}, "noi
 
 def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
     noise = {"bootstrap": 200, "scale": "rel_fro"}
-    given: dict[str, dict[str, Any]] = {"views": {}, "extract": {}, "spectra": {}, "noise": noise}
+    given: dict[str, dict[str, Any]] = {
+        "datasets": {"shapes": {"source": {"kind": "synthetic"}, "flip": False}, "gestures": {}},
+        "views": {},
+        "extract": {},
+        "spectra": {},
+        "noise": noise,
+    }
     sections = {name: given[name] | values for name, values in sections.items()}
     settings = Settings(
         seed=0,
@@ -51,7 +57,11 @@ def test_the_same_tables_give_the_same_bytes(made: Page) -> None:
     again = make_page(results())
     assert again.html == made.html
     assert again.figures == made.figures
+    assert again.tables == made.tables
     assert list(made.figures) == [
+        "shapes-timesformer_divided-confusion.png",
+        "shapes-i3d-confusion.png",
+        "shapes-calibration.png",
         "shapes-curves.png",
         "shapes-motion.png",
         "shapes-figure1.png",
@@ -184,7 +194,7 @@ def test_other_weights_have_a_section_where_there_are_any(made: Page) -> None:
     assert "Other weights" not in made.html
     one, again = (make_page(replace(results(), others=others())) for _ in range(2))
     assert (one.html, one.figures) == (again.html, again.figures)
-    assert list(one.figures).index("shapes-weights.png") == 6
+    assert list(one.figures).index("shapes-weights.png") == 9
     page_text = text(one.html)
     for expected in (
         "Other weights along the depth, and their difference to own ones.",
@@ -240,12 +250,27 @@ def test_a_data_set_without_results_still_has_its_section() -> None:
         assert f"Not run: {what} of Swin, I3D." in text(empty.html)
     assert "Not run: decoding." in text(empty.html)
     assert empty.figures == {}
+    # a study without accuracy has no numbers, and says so
+    assert set(empty.tables) == {"table1.md", "table1.tex"}
 
 
 def test_what_was_run_stands_under_its_headings(made: Page) -> None:
     headings = re.findall("<h3>(.*?)</h3>", made.html[made.html.index('id="settings"') :])
-    assert headings == ["seed", "study", "views", "extract", "spectra", "noise", "report"]
-    assert "name mine" in text(made.html)
+    assert headings == [
+        "seed",
+        "study",
+        "datasets",
+        "views",
+        "extract",
+        "spectra",
+        "noise",
+        "report",
+    ]
+    page_text = text(made.html)
+    assert "name mine" in page_text
+    # data sets of other studies are not shown
+    assert "shapes {&#39;flip&#39;: False" in page_text
+    assert "gestures {" not in page_text
 
 
 def test_the_order_of_keys_in_the_parameters_does_not_matter() -> None:

@@ -8,6 +8,12 @@ import pandas as pd
 
 from signal_perception.report.noise_cells import THIRDS
 from signal_perception.report.tables import Results
+from tests.support.accuracy_tables import (
+    calibration_table,
+    classes_table,
+    confusion_table,
+    correct_table,
+)
 from tests.support.spectral_tables import depth_table, spectra_table
 
 
@@ -239,7 +245,7 @@ def decode_table() -> pd.DataFrame:
         "verdict": "ok",
         "sha256": "00" * 32,
     }
-    short = good | {"id": "b.mp4", "decoded": 20, "verdict": "short"}
+    short = good | {"id": "b.mp4", "label": "grows", "decoded": 20, "verdict": "short"}
     nothing = {"decoded": 0, "codec": None, "decoder": None}
     refused = good | nothing | {"id": "c.avi", "verdict": "refused: <moov> is missing"}
     return pd.DataFrame([good, short, refused])
@@ -287,6 +293,10 @@ def results(dataset: str = "shapes") -> Results:
         contrasts={"timesformer_divided": contrasts_table()},
         robustness={"timesformer_divided": [robustness_table()]},
         noise_spectra={"timesformer_divided": noise_spectra_table()},
+        classes=dict.fromkeys(models, classes_table()),
+        confusion=dict.fromkeys(models, confusion_table()),
+        calibration=dict.fromkeys(models, calibration_table()),
+        correct={"timesformer_divided": correct_table(97), "i3d": correct_table(77)},
     )
 
 

@@ -25,8 +25,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from signal_perception.clips.oddities import said_of_one_class
 from signal_perception.pipeline.errors import UserError
-from signal_perception.vocabulary import REFUSED, UNLISTED
+from signal_perception.vocabulary import REFUSED, SPLITS, UNLISTED
+
+# Sources that a sentence names.
+_NAMED = 3
 
 
 def build(parts: Iterable[Path], classes: Sequence[str], unlisted: Sequence[str]) -> pd.DataFrame:
@@ -48,8 +52,8 @@ def build(parts: Iterable[Path], classes: Sequence[str], unlisted: Sequence[str]
 
 def read(path: Path) -> pd.DataFrame:
     """The table that decoding wrote; what is empty there is NaN here."""
-    # a class may be called NA or null
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    # a class may be called NA or null, a subject 1
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"group": str})
 
 
 def listed(table: pd.DataFrame, split: str) -> int:
@@ -78,3 +82,45 @@ def refuse_too_many_bad(table: pd.DataFrame, max_bad: float, path: Path) -> None
                 f"No {split} video of class {label} could be decoded; {path} has the reasons, so "
                 "mend one of them or remove the class."
             )
+
+
+def classes(table: pd.DataFrame) -> list[str]:
+    """Sorted names of the classes of the listed videos."""
+    return sorted(set(table.loc[table["verdict"] != UNLISTED, "label"]))
+
+
+def shared_groups(table: pd.DataFrame) -> list[str]:
+    """Sorted names of the sources (subjects, titles) that have usable videos in both splits."""
+    usable = _usable(table)
+    train, test = (set(usable.loc[usable["split"] == split, "group"]) for split in SPLITS)
+    return sorted(train & test)
+
+
+def oddities(table: pd.DataFrame, dataset: str) -> list[str]:
+    """What is odd about a data set, a sentence each: one class alone, sources in both splits."""
+    found, shared = classes(table), shared_groups(table)
+    sentences = [said_of_one_class(dataset, found)] if len(found) == 1 else []
+    if shared:
+        sentences.append(_said_of_shared_groups(table, dataset, shared))
+    return sentences
+
+
+def _usable(table: pd.DataFrame) -> pd.DataFrame:
+    """The listed videos that were decoded and are known to have a source."""
+    refused = table["verdict"].str.startswith(REFUSED)
+    known = table["group"].notna() & (table["group"] != "")
+    return table.loc[~refused & (table["verdict"] != UNLISTED) & known, :]
+
+
+def _said_of_shared_groups(table: pd.DataFrame, dataset: str, shared: Sequence[str]) -> str:
+    usable = _usable(table)
+    test = usable.loc[usable["split"] == "test", "group"]
+    held = int(test.isin(shared).sum())
+    named = ", ".join(shared[:_NAMED]) + (", …" if len(shared) > _NAMED else "")
+    several = len(shared) > 1
+    sources = f"{len(shared)} source{'s' * several} of {dataset} {'have' if several else 'has'}"
+    return (
+        f"{sources} videos in the training and in the test split ({named}), {held} of {len(test)} "
+        "test videos: their accuracy may be that of sources seen before; split by source where the "
+        "split is yours."
+    )

@@ -1,4 +1,4 @@
-"""The report: one static HTML page, and its figures as PNG files.
+"""The report: one static HTML page, its figures as PNG files, and Table 1 as files.
 
 The same tables and settings give the same bytes.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from signal_perception.pipeline.params import plain
-from signal_perception.report import noise_cells, style
+from signal_perception.report import confusion, noise_cells, style, table1_files, table1_text
 from signal_perception.report.sections import section
 from signal_perception.report.settings import Settings
 from signal_perception.report.tables import Results
@@ -17,10 +17,11 @@ from signal_perception.report.tables import Results
 
 @dataclass(frozen=True)
 class Page:
-    """The page, and its figures as PNG bytes by file name."""
+    """The page; by file name its figures as PNG bytes, and its tables as text."""
 
     html: str
     figures: Mapping[str, bytes]
+    tables: Mapping[str, str]
 
 
 def page(results: Sequence[Results], settings: Settings) -> Page:
@@ -30,14 +31,26 @@ def page(results: Sequence[Results], settings: Settings) -> Page:
     """
     sections = [section(each, settings) for each in results]
     template = _environment().get_template("page.html.j2")
-    html = template.render(sections=sections, settings=_what_was_run(settings), name=style.name)
+    html = template.render(
+        sections=sections,
+        settings=_what_was_run(settings),
+        name=style.name,
+        most_pairs=confusion.PAIRS,
+    )
     pictures = [picture for each in sections for picture in each.pictures]
-    return Page(html, {picture.file: picture.png for picture in pictures})
+    tables = table1_files.files(
+        {each.dataset: each.accuracy.table for each in sections},
+        {each.dataset: [*each.accuracy.pairs[1], *each.accuracy.pairs[5]] for each in sections},
+        settings.study.models,
+    )
+    return Page(html, {picture.file: picture.png for picture in pictures}, tables)
 
 
 def _what_was_run(settings: Settings) -> dict[str, dict[str, object]]:
-    """The settings as tables: heading → key → value."""
+    """The settings as tables: heading → key → value; of the data sets, those of the study."""
     parts = plain(settings)
+    own = parts["study"]["datasets"]
+    parts["datasets"] = {name: part for name, part in parts["datasets"].items() if name in own}
     seed = parts.pop("seed")
     return {"seed": {"seed": seed}, **{heading: _sorted(part) for heading, part in parts.items()}}
 
@@ -61,7 +74,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {"number": _number, "chance": _chance}
+    filters = {"number": _number, "chance": _chance, "count": table1_text.count}
     names = {"plain": noise_cells.plain, "grid": noise_cells.grid_title}
     environment.filters.update(filters | names)
     return environment

@@ -5,33 +5,11 @@ from dataclasses import dataclass, fields
 
 import pandas as pd
 
-from signal_perception.pipeline.errors import UserError
-from signal_perception.report import noise_cells, poster, style
+from signal_perception.report import noise_cells, style
 from signal_perception.report.tables import Results
 from signal_perception.vocabulary import REFUSED, UNLISTED
 
 _COLUMNS = ["id", "label", "split", "promised", "decoded", "codec", "decoder", "verdict"]
-
-
-@dataclass(frozen=True)
-class AccuracyRow:
-    """A row of Table 1.
-
-    correct: videos right at top-1 and top-5 of those scored, fractions where ties are. dropped:
-    test videos that were not scored. controls: control → top-1. poster, quoted: empty where the
-    poster has no such model or data set. weights: SHA-256.
-    """
-
-    model: str
-    pretrained: str
-    top1: str
-    top5: str
-    correct: str
-    dropped: int
-    controls: Mapping[str, str]
-    poster: str
-    quoted: str
-    weights: str
 
 
 @dataclass(frozen=True)
@@ -84,14 +62,6 @@ class Decoding:
     others: tuple[Mapping[str, object], ...]
 
 
-def accuracy_rows(results: Results) -> list[AccuracyRow]:
-    """Table 1: one row per model that was scored.
-
-    UserError where a percentage is not the quotient of its counts.
-    """
-    return [_accuracy_row(results.dataset, *each) for each in results.accuracy.items()]
-
-
 def sampling_rows(results: Results) -> list[SamplingRow]:
     """One row per model whose accuracy says what its clips consist of."""
     names = [field.name for field in fields(SamplingRow)][1:]
@@ -137,36 +107,6 @@ def decoding(table: pd.DataFrame) -> Decoding:
     )
 
 
-def _accuracy_row(dataset: str, model: str, metrics: dict) -> AccuracyRow:
-    _refuse_a_wrong_quotient(dataset, model, metrics)
-    printed = poster.TABLE1.get(dataset, {}).get(model)
-    controls = metrics["controls"].items()
-    return AccuracyRow(
-        model=style.name(model),
-        pretrained=metrics["pretrained"] or "none",
-        top1=_with_interval(metrics, 1),
-        top5=_with_interval(metrics, 5),
-        correct=f"{_count(metrics['correct1'])} / {_count(metrics['correct5'])} of "
-        f"{metrics['total']}",
-        dropped=metrics["dropped"],
-        controls={name: f"{control['top1']:.2f}" for name, control in controls},
-        poster=f"{printed.top1:.2f} / {printed.top5:.2f}" if printed else "",
-        quoted=f"{printed.quoted_top1:.2f}" if printed and printed.quoted_top1 else "",
-        weights=metrics["weights_sha256"],
-    )
-
-
-def _refuse_a_wrong_quotient(dataset: str, model: str, metrics: dict) -> None:
-    for k in (1, 5):
-        top, correct, total = metrics[f"top{k}"], metrics[f"correct{k}"], metrics["total"]
-        # percent; a table written with two decimals still passes
-        if abs(top - 100 * correct / total) > 0.01:
-            raise UserError(
-                f"The accuracy of {model} on {dataset} says top-{k} = {top:.2f} %, but {correct} "
-                f"of {total} videos; run its stage evaluate again."
-            )
-
-
 def _noise_row(title: str, cells: pd.DataFrame) -> NoiseRow:
     weakest = cells.loc[cells["top1_mean"].idxmin()]
     place = (f"{symbol} = {weakest[key]:g}" for key, symbol in noise_cells.SYMBOLS.items())
@@ -197,21 +137,6 @@ def _not_simply_right(table: pd.DataFrame) -> tuple[Mapping[str, object], ...]:
     # False sorts before True
     rows.sort(key=lambda row: (not row["verdict"].startswith(REFUSED), row["verdict"], row["id"]))
     return tuple(rows)
-
-
-def _with_interval(metrics: dict, k: int) -> str:
-    """A percentage with its interval, and of several runs the lowest and the highest before it."""
-    interval = f"{metrics[f'low{k}']:.1f}–{metrics[f'high{k}']:.1f}"
-    if "n_runs" in metrics:
-        of_runs = metrics[f"runs{k}"]
-        spread = f"{min(of_runs):.1f} to {max(of_runs):.1f} of {metrics['n_runs']} runs"
-        interval = f"{spread}; {interval}"
-    return f"{metrics[f'top{k}']:.2f} ({interval})"
-
-
-def _count(videos: float) -> str:
-    """A number of videos, which ties make a fraction: "97" or "97.33"."""
-    return f"{videos:.2f}".rstrip("0").removesuffix(".")
 
 
 def _span(values: pd.Series) -> str:

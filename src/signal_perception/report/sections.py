@@ -1,9 +1,11 @@
 """What the page shows of one data set: its figures, drawn, and its rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from signal_perception.report import captions, poster, rows, runs, style
+from signal_perception.report import captions, rows, style
+from signal_perception.report.accuracy_section import Accuracy, accuracy
 from signal_perception.report.losses import Bootstrap
 from signal_perception.report.noise_section import Noise, noise
 from signal_perception.report.pictures import Picture, picture
@@ -11,34 +13,19 @@ from signal_perception.report.settings import Settings
 from signal_perception.report.spectral_section import Spectra, spectra
 from signal_perception.report.tables import Results
 from signal_perception.report.training_figure import curves_figure
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Table 1, what its test clips consist of, and notes.
-
-    training: what intervals say of it. tied, not_finite: name of a model → its videos, where there
-    are any (of the run that has most). missing: names of the models that were not run.
-    """
-
-    sampling: Sequence[rows.SamplingRow]
-    rows: Sequence[rows.AccuracyRow]
-    chance: str
-    videos: str
-    training: str
-    controls: Sequence[str]
-    has_poster: bool
-    tied: Mapping[str, int]
-    not_finite: Mapping[str, int]
-    missing: Sequence[str]
+from signal_perception.report.warnings import warnings
 
 
 @dataclass(frozen=True)
 class Section:
-    """One data set's part of the page; curves and decoding are None where they were not run."""
+    """One data set's part of the page; curves and decoding are None where they were not run.
+
+    warnings: sentences to be read first.
+    """
 
     dataset: str
     name: str
+    warnings: Sequence[str]
     accuracy: Accuracy
     curves: Picture | None
     spectra: Spectra
@@ -49,6 +36,7 @@ class Section:
     def pictures(self) -> list[Picture]:
         """All figures of the section, in the order of the page."""
         return [
+            *self.accuracy.pictures,
             *([self.curves] if self.curves else []),
             *self.spectra.pictures.values(),
             *self.noise.drawn,
@@ -59,32 +47,17 @@ def section(results: Results, settings: Settings) -> Section:
     """Draw the figures of one data set, and write its rows."""
     bootstrap = Bootstrap(settings.seed, settings.noise["bootstrap"])
     scale, dpi = settings.noise["scale"], settings.report.dpi
+    dataset: Mapping[str, Any] = settings.datasets.get(results.dataset, {})
+    source = dataset.get("source", {})
     return Section(
         dataset=results.dataset,
         name=style.dataset_name(results.dataset),
-        accuracy=_accuracy(results),
+        warnings=warnings(results, dataset),
+        accuracy=accuracy(results, source, bootstrap=bootstrap, dpi=dpi),
         curves=_curves(results, dpi),
         spectra=spectra(results, settings.report),
         noise=noise(results, scale=scale, bootstrap=bootstrap, dpi=dpi),
         decoding=None if results.decode is None else rows.decoding(results.decode),
-    )
-
-
-def _accuracy(results: Results) -> Accuracy:
-    metrics = list(results.accuracy.values())
-    return Accuracy(
-        rows=rows.accuracy_rows(results),
-        sampling=rows.sampling_rows(results),
-        chance=f"{metrics[0]['chance1']:.2f} / {metrics[0]['chance5']:.2f}" if metrics else "",
-        videos=", ".join(
-            _once(f"{m['total']} videos in {m['n_clusters']} clusters" for m in metrics)
-        ),
-        training=runs.in_words((m.get("n_runs", 1) for m in metrics), "intervals"),
-        controls=_once(control for m in metrics for control in m["controls"]),
-        tied=_videos(results, "tied"),
-        not_finite=_videos(results, "not_finite"),
-        has_poster=results.dataset in poster.TABLE1,
-        missing=_missing(results.models, results.accuracy),
     )
 
 
@@ -97,18 +70,3 @@ def _curves(results: Results, dpi: int) -> Picture | None:
         "Fine-tuning",
         captions.curves(results.curves),
     )
-
-
-def _videos(results: Results, what: str) -> dict[str, int]:
-    """Name of a model → how many of its videos a metric counts, where it counts any."""
-    counts = {style.name(model): metrics[what] for model, metrics in results.accuracy.items()}
-    return {name: count for name, count in counts.items() if count}
-
-
-def _missing(models: Sequence[str], found: Mapping[str, object]) -> list[str]:
-    return [style.name(model) for model in models if model not in found]
-
-
-def _once(values: Iterable[str]) -> list[str]:
-    """Each value once, in order of appearance."""
-    return list(dict.fromkeys(values))

@@ -17,6 +17,7 @@ class Report(Section):
 class Settings(Section):
     seed: Seed
     study: Study
+    datasets: dict[str, Any]
     views: dict[str, Any]
     extract: dict[str, Any]
     spectra: dict[str, Any]

@@ -1,7 +1,7 @@
 """What the stages found, read from the tables that they wrote."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 from signal_perception.report import runs
 
+# Columns of names, which are read as they are: a class may be called NA, a subject 1.
+_NAMES = ("class", "label", "predicted", "video", "group")
+
 
 @dataclass(frozen=True)
 class Results:
@@ -22,9 +25,12 @@ class Results:
     the stage evaluate. spectra, depth: tables of the stage spectra, a row per bin and per tap, with
     the weights fine-tuned on this data set. others: model → other weights → table per tap.
     curves: of the stage finetune. noise, contrasts, robustness, noise_spectra: of the stage noise,
-    a row per place of a cell, per pair of panels, per video, and per tap.
+    a row per place of a cell, per pair of panels, per video, and per tap. classes, confusion,
+    calibration, correct: of the stage evaluate, a row per class, per pair of classes, per bin of
+    confidence, and per video.
 
-    Several runs of a model are one table, see `runs`, but for robustness: a table for each run.
+    Several runs of a model are one table, see `runs`, but for robustness, a table for each run, and
+    for the four last, which are of the first run.
     """
 
     dataset: str
@@ -39,6 +45,10 @@ class Results:
     contrasts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     robustness: Mapping[str, Sequence[pd.DataFrame]] = field(default_factory=dict)
     noise_spectra: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    classes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    confusion: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    calibration: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    correct: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
@@ -87,6 +97,10 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         found = every(stage, f"tables/{folder}", weights)
         return {model: runs.table(folder, list(each.values())) for model, each in found.items()}
 
+    def named(folder: str) -> dict[str, pd.DataFrame]:
+        found = files("evaluate", f"tables/{folder}")
+        return {model: _with_names(next(iter(each.values()))) for model, each in found.items()}
+
     decode = stages[f"decode@{dataset}"].out("reports/decode")
     # of the weights that were fine-tuned on this data set
     own = f"-{dataset}"
@@ -114,7 +128,19 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         noise_spectra=tables("noise", "noise_spectra"),
         curves={model: runs.curves(each) for model, each in every("finetune", "curves").items()},
         others=_by_model(models, others),
+        classes=named("classes"),
+        confusion=named("confusion"),
+        calibration=named("calibration"),
+        correct=named("correct"),
     )
+
+
+def _with_names(path: Path) -> pd.DataFrame:
+    """A table in which an empty cell is NaN, but an empty text where names stand."""
+    columns = pd.read_csv(path, nrows=0).columns
+    nothing = {column: [""] for column in columns if column not in _NAMES}
+    names: dict[Hashable, type[str]] = {name: str for name in columns if name in _NAMES}
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=nothing)
 
 
 def _by_model(
