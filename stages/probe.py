@@ -2,9 +2,11 @@
 
 from functools import partial
 
+from signal_perception.features.store import Features
 from signal_perception.pipeline import stage
 from signal_perception.pipeline.units import write_atomically
-from signal_perception.probe import run as probes
+from signal_perception.probe.run import Probed
+from signal_perception.probe.run import probed as find_out
 from signal_perception.probe.settings import Settings
 from signal_perception.probe.tables import table
 from signal_perception.statistics.intervals import resamples
@@ -14,15 +16,15 @@ def main(dataset: str, model: str, weights: str) -> None:
     run = stage.start("probe", dataset, model, weights)
     settings = run.settings(Settings)
 
-    def probed(whose: str) -> probes.Probed:
-        source = run.dep(f"data/features/{dataset}/{model}/{whose}.npz")
-        label = f"probe {dataset} {model} {whose}"
-        return probes.probed(source, settings.probe.folds, run.scratch.path / whose, label)
+    def features(whose: str) -> Features:
+        return Features(run.dep(f"data/features/{dataset}/{model}/{whose}.npz"))
 
-    found = probed(weights)
+    def probed(whose: str, other: Features | None = None) -> Probed:
+        label = f"probe {dataset} {model} {whose}"
+        return find_out(features(whose), other, settings, run.scratch.path / whose, label)
+
     own = None if weights == dataset else probed(dataset)
-    if own is not None:
-        probes.refuse_other_videos(found, own)
+    found = probed(weights, own.features if own else None)
     index = found.features.index
     groups = index.groups[index.training :]
     names = {"dataset": dataset, "model": model, "weights": weights}

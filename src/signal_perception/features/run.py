@@ -1,4 +1,4 @@
-"""From clips to features: one pass of a model over one centre clip of every video of both splits."""
+"""From clips to features: one pass of a model over a centre clip of each video of both splits."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

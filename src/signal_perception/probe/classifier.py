@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
-from threadpoolctl import threadpool_limits
 
 # scikit-learn's C, the weight of the data against |w|², from the strictest on.
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -38,8 +37,7 @@ def fit(
 
     Features are standardised by mean and deviation of the training videos. C is the one with most
     correct training videos, each scored by a probe that has seen no video of its source; the
-    strictest of equals. Test videos decide nothing. One thread: the order of sums, and so the
-    result, is the same on any number of cores.
+    strictest of equals. Test videos decide nothing.
 
     Parameters
     ----------
@@ -47,7 +45,7 @@ def fit(
     """
     if len(np.unique(labels)) == 1:
         return Fit(np.full(len(test), labels[0]), STRENGTHS[0], 0, True)
-    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         splits = _splits(labels, groups, folds)
         correct = np.zeros(len(STRENGTHS), np.int64)

@@ -1,30 +1,29 @@
 """How alike two sets of features of the same videos are: linear CKA without bias.
 
-CKA = HSIC(x, y) / √(HSIC(x, x) HSIC(y, y)), with the unbiased estimator HSIC₁ of Song et al. (2012):
-the usual one grows with the number of channels over that of videos and comes near 1 for any two wide
-layers (Kornblith et al. 2019 define CKA; Nguyen et al. 2021 use HSIC₁). It lies between −1 and 1, is 0
-on average where features have nothing in common, and does not change when features are rotated,
-shifted or scaled by one number.
+CKA = HSIC(x, y) / √(HSIC(x, x) HSIC(y, y)). The usual estimator grows with the number of channels
+over that of videos and comes near 1 for any two wide layers, so HSIC is the unbiased one of Song et
+al. (2012): with K = x xᵀ and L = y yᵀ, means over videos i, j, k, l that all differ,
 
-With K = x xᵀ, L = y yᵀ and sums over i ≠ j alone:
+    HSIC₁ = mean K_ij L_ij − 2 mean K_ij L_ik + mean K_ij L_kl.
 
-    HSIC₁ = [Σ K_ij L_ij + ΣK ΣL / ((n−1)(n−2)) − 2 Σ_i (ΣK)_i (ΣL)_i / (n−2)] / (n (n−3))
-
-Everything is computed from x and y, without the n × n matrices.
+Videos of one source are alike in any features, which is no likeness of the features. So i, j, k, l
+are of four sources: that is the same where every video is a source of its own. CKA lies between −1
+and 1, is 0 on average where features have nothing in common, and stays when features are rotated,
+shifted or scaled by one number. Sources: Kornblith et al. 2019 (CKA), Nguyen et al. 2021 (HSIC₁ in
+it). Everything is computed from x, y and their sums over sources, without n × n matrices.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-# HSIC₁ divides by n − 3
-FEWEST = 4
+# i, j, k and l are of as many sources.
+FEWEST_CLUSTERS = 4
 # A permutation test at 5 %: the largest of so many, and the value itself.
 _SHUFFLES = 19
-# clusters that are left out at once, which limits memory
-_COLUMNS = 256
 # a correlation of exactly 1 would have an infinite z
 _MOST = 1 - 1e-12
 
@@ -33,7 +32,7 @@ _MOST = 1 - 1e-12
 class Similarity:
     """CKA and its interval; shuffled: the largest CKA of 19 orders of the videos of one side.
 
-    NaN where there is none: too few videos, or features that are the same for all.
+    NaN where there is none.
     """
 
     value: float
@@ -41,138 +40,134 @@ class Similarity:
     high: float
     shuffled: float
 
+    @property
+    def numbers(self) -> NDArray[np.float64]:
+        """All four, in the order of the fields."""
+        return np.array([self.value, self.low, self.high, self.shuffled])
+
 
 def similarity(
     x: NDArray,
     y: NDArray,
-    clusters: NDArray[np.int64],
+    clusters: NDArray,
     rng: np.random.Generator,
     level: float = 0.95,
 ) -> Similarity:
     """CKA of features (n, p) and (n, q) of the same videos.
 
-    The interval is a jackknife of artanh CKA that leaves out one cluster at a time, with quantiles
-    of Student's t. (A bootstrap draws videos twice; two copies are perfectly alike, which moves
-    CKA.)
+    The interval is a jackknife of artanh CKA that leaves out one source at a time, with quantiles
+    of Student's t. (A bootstrap draws videos twice, and two copies are perfectly alike.) With fewer
+    than five sources there is no interval; with fewer than four, videos of one source count as if
+    they were of several. NaN where the features of all videos are the same.
 
     Parameters
     ----------
-    clusters: number of each video's cluster, 0 … G − 1 (n). rng: draws the orders.
+    clusters: each video's source (n). rng: draws the orders.
     """
-    sides = tuple(_Side.of(each) for each in (x, y))
-    pairs = [_Pair(*sides), _Pair(sides[0], sides[0]), _Pair(sides[1], sides[1])]
-    value = float(_ratio(*(pair.whole for pair in pairs)))
-    if np.isnan(value):
-        return Similarity(*[np.nan] * 4)
-    members = [np.flatnonzero(clusters == number) for number in range(clusters.max() + 1)]
-    low, high = _interval(value, _ratio(*(pair.without(members) for pair in pairs)), level)
+    number = np.unique(clusters, return_inverse=True)[1]
+    few = number.max() + 1 < FEWEST_CLUSTERS
+    if few:
+        number = np.arange(len(x))
+    order = np.argsort(number, kind="stable")
+    starts = np.flatnonzero(np.diff(number[order], prepend=-1))
+    x, y, ones = _centred(x[order]), _centred(y[order]), np.ones((len(x), 1))
+    # of kernels that are 1 everywhere the sums are the numbers of terms
+    terms = _sums(ones, ones, starts)
+    both, one, other = (_hsic(_sums(a, b, starts), terms) for a, b in ((x, y), (x, x), (y, y)))
+    value, *without = _ratio(both, one, other)
+    low, high = _interval(value, np.array(without), level)
     orders = (rng.permutation(len(x)) for _ in range(_SHUFFLES))
-    shuffled = [_Pair(sides[0].ordered(order), sides[1]).whole for order in orders]
-    most = max(float(_ratio(each, pairs[1].whole, pairs[2].whole)) for each in shuffled)
-    return Similarity(value, low, high, most)
+    others = np.array([_hsic(_sums(x[each], y, starts), terms)[0] for each in orders])
+    most = float(_ratio(others, one[0], other[0]).max())
+    return Similarity(value, *((np.nan, np.nan) if few else (low, high)), most)
 
 
-def cka(x: NDArray, y: NDArray) -> float:
-    """CKA alone; NaN where there is none."""
-    one, other = _Side.of(x), _Side.of(y)
-    pairs = (_Pair(one, other), _Pair(one, one), _Pair(other, other))
-    return float(_ratio(*(pair.whole for pair in pairs)))
+class _Sums(NamedTuple):
+    """Σ K_ij L_ij, Σ K_ij L_ik and Σ K_ij L_kl over videos of different sources.
 
+    Each (1 + clusters,): of all videos, then of those outside each source.
+    """
 
-@dataclass(frozen=True)
-class _Side:
-    """Centred features x (n, p), |x_i|² and Σ_{j≠i} x_i·x_j of each video (n,)."""
-
-    x: NDArray[np.float64]
-    squares: NDArray[np.float64]
-    sums: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, values: NDArray) -> "_Side":
-        # neither changes CKA; both keep digits
-        x = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
-        scale = np.sqrt((x**2).mean())
-        x = x / scale if scale > 0 else x
-        squares = (x**2).sum(axis=1)
-        return cls(x, squares, x @ x.sum(axis=0) - squares)
-
-    def ordered(self, order: NDArray[np.int64]) -> "_Side":
-        return _Side(self.x[order], self.squares[order], self.sums[order])
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """Two sides of the same videos."""
-
-    one: _Side
-    other: _Side
-
-    @property
-    def whole(self) -> NDArray[np.float64]:
-        """HSIC₁ of all videos."""
-        one, other = self.one, self.other
-        products = ((one.x.T @ other.x) ** 2).sum() - one.squares @ other.squares
-        sums = one.sums @ other.sums
-        return _hsic(len(one.x), products, one.sums.sum(), other.sums.sum(), sums)
-
-    def without(self, members: list[NDArray[np.int64]]) -> NDArray[np.float64]:
-        """HSIC₁ of the videos outside each cluster (clusters,)."""
-        one, other = self.one, self.other
-        cross = one.x.T @ other.x
-        # Σ_{j≠i} K_ij L_ij of each video
-        products = ((one.x @ cross) * other.x).sum(axis=1) - one.squares * other.squares
-        parts = [
-            self._without(members[start : start + _COLUMNS], products)
-            for start in range(0, len(members), _COLUMNS)
-        ]
-        return np.concatenate(parts)
-
-    def _without(
-        self, members: list[NDArray[np.int64]], products: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        one, other = self.one, self.other
-        # what is left of Σ_{j≠i} of each video without each cluster: (n, clusters)
-        left = [
-            side.sums[:, None] - side.x @ np.stack([side.x[m].sum(axis=0) for m in members], axis=1)
-            for side in (one, other)
-        ]
-        found = []
-        for place, inside in enumerate(members):
-            kernels = [side.x[inside] @ side.x[inside].T for side in (one, other)]
-            both = (kernels[0] * kernels[1]).sum() - (one.squares * other.squares)[inside].sum()
-            rest = [np.delete(each[:, place], inside) for each in left]
-            found.append(
-                _hsic(
-                    len(one.x) - len(inside),
-                    products.sum() - 2 * products[inside].sum() + both,
-                    rest[0].sum(),
-                    rest[1].sum(),
-                    rest[0] @ rest[1],
-                )
-            )
-        return np.array(found)
-
-
-def _hsic(
-    n: int, products: NDArray, one: NDArray, other: NDArray, sums: NDArray
-) -> NDArray[np.float64]:
-    """HSIC₁ from Σ K_ij L_ij, ΣK, ΣL and Σ_i (ΣK)_i (ΣL)_i over i ≠ j; NaN for too few videos."""
-    if n < FEWEST:
-        return np.full(np.shape(products), np.nan)
-    rest = one * other / ((n - 1) * (n - 2)) - 2 * sums / (n - 2)
-    return np.asarray((products + rest) / (n * (n - 3)))
+    two: NDArray[np.float64]
+    three: NDArray[np.float64]
+    four: NDArray[np.float64]
 
 
 def _ratio(both: NDArray, one: NDArray, other: NDArray) -> NDArray[np.float64]:
+    """CKA from three HSIC₁."""
     known = (one > 0) & (other > 0)
     found = both / np.sqrt(np.where(known, one * other, 1))
     return np.where(known, np.clip(found, -1, 1), np.nan)
 
 
+def _centred(values: NDArray) -> NDArray[np.float64]:
+    """Features without their mean, at one scale: neither changes CKA, and both keep digits."""
+    x = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
+    scale = np.sqrt((x**2).mean())
+    return x / scale if scale > 0 else x
+
+
+def _hsic(sums: _Sums, terms: _Sums) -> NDArray[np.float64]:
+    """HSIC₁ from sums and their numbers of terms, NaN where there is no term."""
+    known = terms.four > 0
+    two, three, four = (
+        each / np.where(known, number, 1) for each, number in zip(sums, terms, strict=True)
+    )
+    return np.where(known, two - 2 * three + four, np.nan)
+
+
+def _sums(x: NDArray, y: NDArray, starts: NDArray[np.int64]) -> _Sums:
+    """The sums for x (n, p) and y (n, q) whose videos are in the order of their clusters.
+
+    starts: first video of each cluster. Sums over four sources are those over all pairs less what
+    two pairs have in common.
+    """
+
+    def summed(values: NDArray) -> NDArray:
+        return np.add.reduceat(values, starts, axis=0)
+
+    s, t = summed(x), summed(y)
+    cross, of_sums = x.T @ y, s.T @ t
+    cluster = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(x))))
+    # of each video: Σ_j K_ij over its own source and over the others, the same of L
+    own_k, own_l = (x * s[cluster]).sum(axis=1), (y * t[cluster]).sum(axis=1)
+    far_k, far_l = x @ s.sum(axis=0) - own_k, y @ t.sum(axis=0) - own_l
+
+    products = ((x @ cross) * y).sum(axis=1)
+    # Σ K_ij L_ij within a source, i = j too
+    inside = summed((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    for each in np.flatnonzero(np.bincount(cluster) > 1):
+        one, other = x[cluster == each], y[cluster == each]
+        inside[each] = ((one @ one.T) * (other @ other.T)).sum()
+    two = products.sum() - inside.sum()
+    two_without = two - 2 * (summed(products) - inside)
+
+    # of each video: Σ K_ij L_ik over j and k of two other sources
+    fans = far_k * far_l - ((x @ of_sums) * y).sum(axis=1) + own_k * own_l
+    # Σ_i K_ig L_ig and so on over all videos, then what is of source g itself
+    reach = 2 * ((s @ cross) * t).sum(axis=1) - t @ (y.T @ far_k) - s @ (x.T @ far_l)
+    reach -= summed(2 * own_k * own_l - far_k * own_l - far_l * own_k)
+    three = fans.sum()
+    three_without = three - summed(fans) + reach
+
+    # between sources: M = s sᵀ and N = t tᵀ without their diagonals, by their row sums
+    square_s, square_t = (s**2).sum(axis=1), (t**2).sum(axis=1)
+    m, n = s @ s.sum(axis=0) - square_s, t @ t.sum(axis=0) - square_t
+    of_pairs = ((s @ of_sums) * t).sum(axis=1) - square_s * square_t
+    rows = (
+        m @ n - m * n - (t @ (t.T @ m) - m * square_t) - (s @ (s.T @ n) - n * square_s) + of_pairs
+    )
+    four = m.sum() * n.sum() - 4 * (m @ n) + 2 * of_pairs.sum()
+    four_without = (m.sum() - 2 * m) * (n.sum() - 2 * n) - 4 * rows
+    four_without += 2 * (of_pairs.sum() - 2 * of_pairs)
+    pairs = ((two, two_without), (three, three_without), (four, four_without))
+    return _Sums(*(np.concatenate([[whole], without]) for whole, without in pairs))
+
+
 def _interval(value: float, others: NDArray, level: float) -> tuple[float, float]:
     """Interval of CKA from its values (clusters,) without each cluster; NaN where one is."""
     clusters = len(others)
-    if clusters < 2:
+    if clusters < 2 or np.isnan(others).any():
         return np.nan, np.nan
     z = np.arctanh(np.clip(others, -_MOST, _MOST))
     spread = (clusters - 1) / clusters * ((z - z.mean()) ** 2).sum()

@@ -1,20 +1,19 @@
 """One row per tap: the accuracy of its probe, and how it differs from that of the own weights."""
 
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from signal_perception.probe import definitions
-from signal_perception.probe.run import Probed
-from signal_perception.seeding import generator
+from signal_perception.probe.run import Probed, Tap
 from signal_perception.statistics.comparison import holm, p_value
 from signal_perception.statistics.intervals import Resamples, interval, share_interval
 
 # Of other weights than the data set's own; empty for these.
-COMPARED = (
+COMPARED: tuple[str, ...] = (
     "own_top1",
     "difference",
     "difference_low",
@@ -42,37 +41,25 @@ def table(
     """
     index = found.features.index
     last = max(len(index.taps) - 1, 1)
-    rows = []
-    owns = iter(own) if own is not None else None
-    for order, tap in enumerate(found):
-        row = {
+    owns = repeat(None) if own is None else own
+    rows = [
+        {
             **facts,
             "tap": tap.name,
             "kind": index.kinds[order],
             "block": index.blocks[order],
             "depth": order / last,
-            "channels": tap.test.shape[1],
+            "channels": tap.channels,
             "c": tap.c,
             "folds": tap.folds,
             "converged": tap.converged,
             **_accuracy(tap.hits, resamples),
             "n_clusters": resamples.n_clusters,
             "chance": 100 / len(index.classes),
-            **dict.fromkeys(COMPARED, np.nan),
+            **_compared(tap, other, resamples),
         }
-        if owns is not None:
-            other = next(owns)
-            random = generator(resamples.seed, "cka", tap.name)
-            alike = definitions.similarity(tap.test, other.test, resamples.cluster, random)
-            row |= {"own_top1": 100 * float(other.hits.mean())}
-            row |= _difference(tap.hits, other.hits, resamples)
-            row |= {
-                "cka": alike.value,
-                "cka_low": alike.low,
-                "cka_high": alike.high,
-                "cka_of_shuffled": alike.shuffled,
-            }
-        rows.append(row)
+        for order, (tap, other) in enumerate(zip(found, owns))
+    ]
     made = pd.DataFrame(rows)
     return made.assign(p_holm=holm(made["p"].to_numpy(np.float64)))
 
@@ -88,15 +75,21 @@ def _accuracy(hits: NDArray[np.bool_], resamples: Resamples) -> dict[str, Any]:
     }
 
 
-def _difference(
-    hits: NDArray[np.bool_], own: NDArray[np.bool_], resamples: Resamples
-) -> dict[str, float]:
-    """These weights − own ones in points, paired by video."""
-    paired = 100 * (hits.astype(np.float64) - own)
+def _compared(tap: Tap, own: Tap | None, resamples: Resamples) -> dict[str, float]:
+    """These weights − own ones, paired by video, and CKA; NaN for these themselves."""
+    nothing = dict.fromkeys(COMPARED, np.nan)
+    if own is None:
+        return nothing
+    paired = 100 * (tap.hits.astype(np.float64) - own.hits)
     low, high = interval(paired, resamples)
-    return {
+    found = {
+        "own_top1": 100 * float(own.hits.mean()),
         "difference": float(paired.mean()),
         "difference_low": float(low),
         "difference_high": float(high),
         "p": float(p_value(paired, resamples)),
     }
+    if tap.alike is not None:
+        names = ("cka", "cka_low", "cka_high", "cka_of_shuffled")
+        found |= dict(zip(names, tap.alike.numbers.tolist(), strict=True))
+    return {**nothing, **found}
