@@ -21,7 +21,8 @@ class Results:
     the stage evaluate. spectra, depth: tables of the stage spectra, a row per bin and per tap, with
     the weights fine-tuned on this data set. others: model → other weights → table per tap.
     curves: of the stage finetune. noise, contrasts, robustness, noise_spectra: of the stage noise,
-    a row per place of a cell, per pair of panels, per video, and per tap.
+    a row per place of a cell, per pair of panels, per video, and per tap. probes: model → weights,
+    own ones first → a row per tap, of the stage probe.
     """
 
     dataset: str
@@ -36,6 +37,7 @@ class Results:
     contrasts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     robustness: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     noise_spectra: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    probes: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
 
 
 def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
@@ -75,6 +77,8 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         for weights in study.weights
         if weights != dataset
     }
+    ordered = sorted(study.weights, key=lambda weights: weights != dataset)
+    probes = {weights: tables("probe", "tables/probe", f"-{weights}") for weights in ordered}
     return Results(
         dataset,
         models,
@@ -91,6 +95,7 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         noise_spectra=tables("noise", "tables/noise_spectra"),
         curves=tables("finetune", "curves"),
         others=_by_model(models, others),
+        probes=_by_model(models, probes),
     )
 
 
