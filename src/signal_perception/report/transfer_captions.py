@@ -16,10 +16,11 @@ def probe(probes: Probes, folds: int, *, others: bool) -> list[str]:
         "standardised and the probe is fitted on the training videos alone, its regularisation "
         f"chosen there among five over {folds} folds of whole sources. Against normalised depth "
         "i/(n − 1) over all taps.",
-        f"Bands: 95 % intervals after Wilson on the effective number of videos, over "
-        f"{_videos(probes)} of one source. Training variance is not in the bands. Averages over "
-        "time hold no order of frames but what the model has put into its channels. What a probe "
-        "finds at a tap is there; it need not be what the model uses.",
+        "Bands: 95 % intervals after Wilson on the effective number of videos, over "
+        f"{_videos(probes)} of one source; the horizontal one is that of the fine-tuned model, as "
+        "in Table 1. Training variance is not in the bands. Averages over time hold no order of "
+        "frames but what the model has put into its channels. What a probe finds at a tap is "
+        "there; it need not be what the model uses.",
     ]
     if others:
         found.append(

@@ -40,7 +40,10 @@ def probe_figure(probes: Probes, accuracy: Mapping[str, dict], dataset: str, *, 
                     found = pd.Series(transfer.significant(table), taps.index)
                     lines.markers(axis, taps, found, looks[each][0], "o")
             if model in accuracy:
-                axis.axhline(accuracy[model]["top1"], **_MODEL)
+                found = accuracy[model]
+                axis.axhline(found["top1"], **_MODEL)
+                if found["low1"] is not None:
+                    axis.axhspan(found["low1"], found["high1"], color=_MODEL["color"], alpha=0.08)
         lines.label_first_column(axes, "top-1 of the probe, %")
         handles = _handles(looks, dataset, own=True)
         handles.append(Line2D([], [], label="chance", **_CHANCE))
