@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_names_are_those_of_dvc(folder: Path) -> None:
     names = set(dvcfile.stages())
     assert {"synthesise", "decode@gestures", f"noise@shapes-{MODELS[0]}", "report"} <= names
-    assert len(names) == 1 + 2 + (3 + 2 * 3) * 2 * len(MODELS) + 1
+    assert len(names) == 1 + 2 + (3 + 4 * 3) * 2 * len(MODELS) + 1
 
 
 def test_every_value_is_resolved(folder: Path) -> None:
@@ -61,7 +61,13 @@ def test_the_graph_follows_paths(folder: Path) -> None:
     assert upstream[f"spectra@{one}-gestures"] == {f"extract@{one}-gestures"}
     # other weights are compared with the data set's own
     assert upstream[f"spectra@{one}-shapes"] == {f"extract@{one}-shapes", f"extract@{one}-gestures"}
+    finetuned = f"finetune@shapes-{MODELS[0]}"
+    assert upstream[f"features@{one}-shapes"] == {"decode@gestures", finetuned}
+    assert upstream[f"probe@{one}-shapes"] == {
+        f"features@{one}-{w}" for w in ("shapes", "gestures")
+    }
     assert {f"noise@{one}", f"spectra@{one}-shapes", f"finetune@{one}"} <= upstream["report"]
+    assert f"probe@{one}-shapes" in upstream["report"]
 
 
 def test_an_unknown_stage_is_a_sentence(folder: Path) -> None:
@@ -78,12 +84,15 @@ def test_an_undeclared_file_is_refused(folder: Path) -> None:
         each.dep("data/weights")
 
 
+OF_WEIGHTS = ("extract", "spectra", "features", "probe")
+
+
 def _one_of_each() -> list[str]:
     return [
         "synthesise",
         "decode@gestures",
         *(f"{name}@gestures-{MODELS[1]}" for name in ("finetune", "evaluate", "noise")),
-        *(f"{name}@gestures-{MODELS[1]}-shapes" for name in ("extract", "spectra")),
+        *(f"{name}@gestures-{MODELS[1]}-shapes" for name in OF_WEIGHTS),
         "report",
     ]
 

@@ -28,6 +28,8 @@ LONG = {
     f"evaluate@shapes-{MODEL}": ("*/*.npz", "block"),
     f"extract@shapes-{MODEL}-shapes": ("*/blocks/*", "block"),
     f"spectra@shapes-{MODEL}-shapes": ("*/*/*.npz", "tap"),
+    f"features@shapes-{MODEL}-shapes": ("*/blocks/*", "block"),
+    f"probe@shapes-{MODEL}-shapes": ("*/shapes/*.npz", "tap"),
     f"noise@shapes-{MODEL}": ("cells-*/*.npz", "unit"),
 }
 
