@@ -71,7 +71,8 @@ def test_own_weights_are_compared_with_nothing(tmp_path: Path) -> None:
     assert set(found["channels"]) == {8}
     assert (set(found["total"]), set(found["n_clusters"])) == ({TEST}, {12})
     assert set(found["chance"]) == {25.0}
-    assert found["top1"].iloc[-1] == 100 > found["high"].iloc[0]
+    assert found["top1"].tolist()[-1] == 100
+    assert found["high"].tolist()[0] < 60
     assert (found["correct"] / TEST * 100).tolist() == pytest.approx(found["top1"].tolist())
     # Wilson's: never a point
     assert found["low"].iloc[-1] < 100
@@ -94,7 +95,8 @@ def test_other_weights_are_compared_by_video(tmp_path: Path) -> None:
     assert found["p_holm"].tolist() == holm(found["p"].to_numpy()).tolist()
     # features with a little noise are alike, those that lost their classes less so
     assert found["cka"].iloc[1] > found["cka"].iloc[2] > found["cka_of_shuffled"].iloc[2]
-    assert ((found["cka_low"] < found["cka"]) & (found["cka"] < found["cka_high"])).all()
+    bounds = found.loc[:, ["cka_low", "cka", "cka_high"]].to_numpy(float)
+    assert (np.diff(bounds, axis=1) > 0).all()
 
 
 def test_a_finished_tap_is_not_probed_again_and_gives_the_same(tmp_path: Path) -> None:

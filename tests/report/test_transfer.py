@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from signal_perception.report import transfer
 from signal_perception.report.transfer_figure import cka_figure, probe_figure
@@ -13,8 +14,8 @@ from tests.support.results import accuracy, probe_table
 START = "shapes-start"
 
 
-def probes(**known: int) -> dict[str, dict[str, pd.DataFrame]]:
-    return {"i3d": {"shapes": probe_table(), START: probe_table(weights=START, **known)}}
+def probes(worse: int = 0) -> dict[str, dict[str, pd.DataFrame]]:
+    return {"i3d": {"shapes": probe_table(), START: probe_table(weights=START, worse=worse)}}
 
 
 def test_a_model_without_own_weights_is_not_shown() -> None:
@@ -51,19 +52,23 @@ def test_what_cannot_be_told_is_said() -> None:
     assert (row.unconverged, row.unchosen) == (1, 4)
 
 
+def _heights(line: Line2D) -> np.ndarray:
+    return np.asarray(line.get_ydata(), float)
+
+
 def _lines(figure: Figure, color: str) -> list[np.ndarray]:
     """Heights of the lines of a colour that have as many points as there are taps."""
     (axis,) = figure.axes
-    found = [line for line in axis.lines if to_hex(line.get_color()) == color]
-    return [np.asarray(line.get_ydata(), float) for line in found if len(line.get_xdata()) == 4]
+    found = [_heights(line) for line in axis.lines if to_hex(line.get_color()) == color]
+    return [heights for heights in found if len(heights) == 4]
 
 
 def test_the_probe_figure_draws_own_and_other_weights_chance_and_the_model() -> None:
     figure = probe_figure(probes(worse=1), {"i3d": accuracy()}, "shapes", dpi=50)
     assert np.array_equal(_lines(figure, "#1a1a1a")[0], [50, 60, 70, 80])
     assert np.array_equal(_lines(figure, "#0072b2")[0], [30, 60, 70, 80])
-    heights = [line.get_ydata()[0] for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
-    assert {12.5, accuracy()["top1"]} <= set(heights)
+    flat = {heights[0] for heights in map(_heights, figure.axes[0].lines) if len(heights) == 2}
+    assert {12.5, accuracy()["top1"]} <= flat
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[:4] == [
         "fine-tuned on shapes",
@@ -72,7 +77,7 @@ def test_the_probe_figure_draws_own_and_other_weights_chance_and_the_model() -> 
         "the fine-tuned model",
     ]
     filled = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "#0072b2"]
-    assert [len(line.get_xdata()) for line in filled if line.get_marker() == "o"] == [1]
+    assert [len(_heights(line)) for line in filled if line.get_marker() == "o"] == [1]
 
 
 def test_the_cka_figure_draws_shuffled_videos_too() -> None:

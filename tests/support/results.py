@@ -194,7 +194,7 @@ def probe_table(
     worse: int = 0,
     taps: int = 4,
 ) -> pd.DataFrame:
-    """Probes that rise from 50 to 80 %; of other weights, 20 points worse at the first `worse` taps.
+    """Probes that rise from 50 to 80 %; of other weights, 20 points worse at the first `worse`.
 
     Their CKA falls from 0.9 to 0 along the depth.
     """
