@@ -15,7 +15,18 @@ LAYERS = [
     ("vocabulary", "seeding", "consolidate"),
     ("clips", "models", "statistics", "fourier"),
     ("inference",),
-    ("synthesise", "decode", "finetune", "evaluate", "extract", "spectra", "noise", "report"),
+    (
+        "synthesise",
+        "decode",
+        "finetune",
+        "evaluate",
+        "extract",
+        "spectra",
+        "features",
+        "probe",
+        "noise",
+        "report",
+    ),
     ("commands",),
 ]
 HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}
@@ -25,6 +36,7 @@ STAGES = LAYERS[3]
 READERS = {
     "decode": {"synthesise.settings"},
     "spectra": {"extract.store"},
+    "probe": {"features.store"},
     "evaluate": {"decode.table"},
     "noise": {"evaluate.predictions"},
     "report": {"decode.table", "noise.findings"},
@@ -37,6 +49,7 @@ NUMPY_ALONE = (
     "fourier/energy.py",
     "inference/fusion.py",
     "noise/definitions.py",
+    "probe/definitions.py",
 )
 # Rooms and files → what they never reach, not even indirectly.
 NEVER = {
@@ -44,6 +57,7 @@ NEVER = {
     "decode": {"torch", "timm"},
     "clips/store.py": {"torch", "timm"},
     "evaluate/predictions.py": {"torch", "timm"},
+    "probe": {"torch", "timm"},
     "fourier/definitions.py": {"torch", "timm"},
     "fourier/energy.py": {"torch", "timm"},
     "statistics": {"torch", "timm", "pandas"},

@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_names_are_those_of_dvc(folder: Path) -> None:
     names = set(dvcfile.stages())
     assert {"synthesise", "decode@gestures", f"noise@shapes-{MODELS[0]}-7", "report"} <= names
-    assert len(names) == 1 + 2 + (3 + 2 * 3) * 2 * len(MODELS) * 2 + 1
+    assert len(names) == 1 + 2 + (3 + 4 * 3) * 2 * len(MODELS) * 2 + 1
 
 
 def test_every_value_is_resolved(folder: Path) -> None:
@@ -70,6 +70,12 @@ def test_the_graph_follows_paths(folder: Path) -> None:
     for each in (seed, 0):
         assert {f"noise@{one}-{each}", f"finetune@{one}-{each}"} <= upstream["report"]
         assert f"spectra@{one}-shapes-{each}" in upstream["report"]
+    finetuned = f"finetune@shapes-{MODELS[0]}-{seed}"
+    assert upstream[f"features@{one}-shapes-{seed}"] == {"decode@gestures", finetuned}
+    assert upstream[f"probe@{one}-shapes-{seed}"] == {
+        f"features@{one}-{w}-{seed}" for w in ("shapes", "gestures")
+    }
+    assert f"probe@{one}-shapes-{seed}" in upstream["report"]
 
 
 def test_an_unknown_stage_is_a_sentence(folder: Path) -> None:
@@ -86,12 +92,15 @@ def test_an_undeclared_file_is_refused(folder: Path) -> None:
         each.dep("data/weights")
 
 
+OF_WEIGHTS = ("extract", "spectra", "features", "probe")
+
+
 def _one_of_each() -> list[str]:
     return [
         "synthesise",
         "decode@gestures",
         *(f"{name}@gestures-{MODELS[1]}-0" for name in ("finetune", "evaluate", "noise")),
-        *(f"{name}@gestures-{MODELS[1]}-shapes-0" for name in ("extract", "spectra")),
+        *(f"{name}@gestures-{MODELS[1]}-shapes-0" for name in OF_WEIGHTS),
         "report",
     ]
 

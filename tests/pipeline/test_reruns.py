@@ -140,8 +140,8 @@ def _each(stages: tuple[str, ...], models: tuple[str, ...] = MODELS, seed: int =
     }
 
 
-OF_WEIGHTS = ("extract", "spectra")
-FROM_WEIGHTS = ("evaluate", "extract", "spectra", "noise")
+OF_WEIGHTS = ("extract", "spectra", "features", "probe")
+FROM_WEIGHTS = ("evaluate", *OF_WEIGHTS, "noise")
 ALL_OF_A_MODEL = ("finetune", *FROM_WEIGHTS)
 ONE = ("timesformer_divided",)
 SRC = "src/signal_perception"
@@ -167,6 +167,11 @@ CHANGES = {
         _set("spectra.preset", "all"),
         _each(("spectra",)) | {"report"},
     ),
+    "the folds of the probes": (_set("probe.folds", 4), _each(("probe",)) | {"report"}),
+    "what features are": (
+        _append(f"{SRC}/features/run.py"),
+        _each(("features", "probe")) | {"report"},
+    ),
     "a figure's dpi": (_set("report.dpi", 60), {"report"}),
     "a new key under report": (_add_key_to_the_report, {"report"}),
     "the name of the study": (_set("study.name", "mine"), {"report"}),
@@ -177,11 +182,11 @@ CHANGES = {
     "pipeline/params.py": (_append(f"{SRC}/pipeline/params.py"), set()),
     "statistics/intervals.py": (
         _append(f"{SRC}/statistics/intervals.py"),
-        _each(("evaluate", "spectra", "noise")) | {"report"},
+        _each(("evaluate", "spectra", "probe", "noise")) | {"report"},
     ),
     "statistics/accuracy.py": (
         _append(f"{SRC}/statistics/accuracy.py"),
-        _each(("evaluate", "spectra", "noise")) | {"report"},
+        _each(("evaluate", "spectra", "probe", "noise")) | {"report"},
     ),
     "the definitions of the spectra": (
         _append(f"{SRC}/fourier/definitions.py"),

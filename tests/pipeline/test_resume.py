@@ -24,10 +24,12 @@ MODEL = "timesformer_divided"
 # Stage → (pattern of its finished units below the scratch directory, what progress calls them).
 LONG = {
     "decode@shapes": ("*/verdicts/*.json", "shard"),
-    f"finetune@shapes-{MODEL}-0": ("*/checkpoint.pt", "epoch"),
+    f"finetune@shapes-{MODEL}-0": ("*/state.pt", "step"),
     f"evaluate@shapes-{MODEL}-0": ("*/*.npz", "block"),
     f"extract@shapes-{MODEL}-shapes-0": ("*/blocks/*", "block"),
     f"spectra@shapes-{MODEL}-shapes-0": ("*/*/*.npz", "tap"),
+    f"features@shapes-{MODEL}-shapes-0": ("*/blocks/*", "block"),
+    f"probe@shapes-{MODEL}-shapes-0": ("*/shapes/*.npz", "tap"),
     f"noise@shapes-{MODEL}-0": ("cells-*/*.npz", "unit"),
 }
 

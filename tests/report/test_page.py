@@ -11,7 +11,7 @@ from signal_perception.pipeline.params import Study
 from signal_perception.report.page import Page, page
 from signal_perception.report.settings import Report, Settings
 from signal_perception.report.tables import Results
-from tests.support.results import accuracy, curve, others, results, sampling
+from tests.support.results import accuracy, curve, others, probe_table, results, sampling
 from tests.support.spectral_tables import depth_table, spectra_table
 
 NO_NOISE: dict[str, Any] = {"noise": {}, "contrasts": {}, "robustness": {}, "noise_spectra": {}}
@@ -24,6 +24,7 @@ def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
         "views": {},
         "extract": {},
         "spectra": {},
+        "probe": {"folds": 3},
         "noise": noise,
     }
     sections = {name: given[name] | values for name, values in sections.items()}
@@ -72,6 +73,7 @@ def test_the_same_tables_give_the_same_bytes(made: Page) -> None:
         "shapes-spatial.png",
         "shapes-spatial-depth.png",
         "shapes-discriminability.png",
+        "shapes-probe.png",
         "shapes-models.png",
         "shapes-kappa.png",
         "shapes-noise-spectra-figure2.png",
@@ -113,6 +115,10 @@ def test_the_numbers_are_on_the_page(made: Page) -> None:
         "I3D: at 13 of 13 Conv taps the clip has more than its static control: motion.",
         "the model&#39;s own time code, not motion.",
         "No spatial spectrum. I3D: its maps have at most 2 × 2 places",
+        # taps, top-1 of the first, the last and the highest
+        "I3D fine-tuned on shapes 4 50.0 (42.0–58.0) 80.0 (72.0–88.0) 80.0 (72.0–88.0) 03.conv",
+        "over 3 folds of whole sources",
+        "Not run: probes of TimeSformer (divided).",
     ):
         assert expected in page_text
     assert made.html.count("data:image/png;base64,") == len(made.figures)
@@ -191,10 +197,12 @@ def test_what_was_not_extracted_is_said_and_not_drawn(
 
 
 def test_other_weights_have_a_section_where_there_are_any(made: Page) -> None:
-    assert "Other weights" not in made.html
+    for absent in ("Other weights", "CKA", "Better, worse"):
+        assert absent not in made.html
     one, again = (make_page(replace(results(), others=others())) for _ in range(2))
     assert (one.html, one.figures) == (again.html, again.figures)
-    assert list(one.figures).index("shapes-weights.png") == 9
+    names = list(one.figures)
+    assert names.index("shapes-weights.png") == names.index("shapes-probe.png") + 1
     page_text = text(one.html)
     for expected in (
         "Other weights along the depth, and their difference to own ones.",
@@ -204,6 +212,29 @@ def test_other_weights_have_a_section_where_there_are_any(made: Page) -> None:
         "I3D, before fine-tuning: 3 taps have no value.",
         "I3D, before fine-tuning: Δ differs at 13 of 13 Conv taps",
         "TimeSformer (divided): not run before fine-tuning and fine-tuned on gestures.",
+    ):
+        assert expected in page_text
+
+
+def test_probes_of_other_weights_stand_beside_their_spectra() -> None:
+    tables = {w: probe_table(weights=w, worse=3) for w in ("shapes-start", "gestures")}
+    probes = {"i3d": {"shapes": probe_table(), **tables}}
+    made = make_page(replace(results(), others=others(), probes=probes))
+    names = list(made.figures)
+    place = names.index("shapes-probe.png")
+    assert names[place : place + 3] == ["shapes-probe.png", "shapes-cka.png", "shapes-weights.png"]
+    page_text = text(made.html).replace("&#39;", "'")
+    for expected in (
+        "(42.0–58.0) 80.0 (72.0–88.0) 80.0 (72.0–88.0) 03.conv – – – – –",
+        # better, worse, same; median; CKA at both ends; taps beyond shuffled videos
+        "03.conv 0 / 3 / 1 −20.0 0.90 (0.80 to 0.95) 0.00 (−0.10 to 0.05) 3 of 4",
+        "I3D, before fine-tuning: the probe is better than fine-tuned on shapes at 0 and worse at "
+        "3 of 4 taps; features are more alike than those of shuffled videos at 3 of 4 taps, the "
+        "last of them 02.conv.",
+        "after Holm's correction over the taps of one model and weights",
+        "the unbiased one (HSIC₁",
+        "Spectra with other weights",
+        "Not run: probes of TimeSformer (divided).",
     ):
         assert expected in page_text
 
@@ -246,7 +277,7 @@ def test_the_page_is_well_formed_and_refers_to_nothing_outside(made: Page) -> No
 
 def test_a_data_set_without_results_still_has_its_section() -> None:
     empty = make_page(Results("gestures", ("swin", "i3d"), None, {}, {}, {}, {}, {}))
-    for what in ("accuracy", "spectra", "weight noise"):
+    for what in ("accuracy", "spectra", "probes", "weight noise"):
         assert f"Not run: {what} of Swin, I3D." in text(empty.html)
     assert "Not run: decoding." in text(empty.html)
     assert empty.figures == {}
@@ -263,6 +294,7 @@ def test_what_was_run_stands_under_its_headings(made: Page) -> None:
         "views",
         "extract",
         "spectra",
+        "probe",
         "noise",
         "report",
     ]

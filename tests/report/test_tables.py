@@ -13,7 +13,14 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 from signal_perception.report import rows, tables
 from tests.support.project import change
-from tests.support.results import accuracy, decode_table, noise_table, results, sampling
+from tests.support.results import (
+    accuracy,
+    decode_table,
+    noise_table,
+    probe_table,
+    results,
+    sampling,
+)
 from tests.support.spectral_tables import depth_table
 from tests.support.study import default_study
 
@@ -62,7 +69,12 @@ def test_tables_are_read_where_dvc_yaml_has_them(stages: dict[str, dvcfile.Stage
         for model in made.models:
             path = Path(f"reports/tables/{kind}/shapes-{model}-0.csv")
             _write(path, getattr(made, kind)[model])
+    _write(Path("reports/tables/probe/shapes-i3d-shapes-0.csv"), made.probes["i3d"]["shapes"])
     (found,) = tables.read_study(STUDY, stages)
+    assert list(found.probes) == ["i3d"]
+    pd.testing.assert_frame_equal(
+        found.probes["i3d"]["shapes"], made.probes["i3d"]["shapes"], check_dtype=False
+    )
     assert (found.dataset, found.models, found.accuracy) == ("shapes", made.models, made.accuracy)
     assert found.decode is not None
     assert list(found.decode["id"]) == ["a.mp4", "b.mp4", "c.avi"]
@@ -92,12 +104,17 @@ def test_tables_of_other_weights_are_read_beside_the_data_sets_own(
     _write(Path("reports/metrics/accuracy/shapes/i3d-0.json"), accuracy())
     _write(Path("reports/tables/depth/shapes-i3d-shapes-0.csv"), own)
     _write(Path("reports/tables/depth/shapes-i3d-shapes-start-0.csv"), other)
+    for each in weights:
+        table = probe_table(weights=each)
+        _write(Path(f"reports/tables/probe/shapes-i3d-{each}-0.csv"), table)
     study = STUDY.model_copy(update={"weights": tuple(weights)})
     (found,) = tables.read_study(study, dvcfile.stages())
     pd.testing.assert_frame_equal(found.depth["i3d"], own)
     # the other model has none
     assert {model: list(each) for model, each in found.others.items()} == {"i3d": ["shapes-start"]}
     pd.testing.assert_frame_equal(found.others["i3d"]["shapes-start"], other)
+    # own ones first
+    assert list(found.probes["i3d"]) == ["shapes", "shapes-start"]
 
 
 def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage]) -> None:

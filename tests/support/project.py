@@ -31,6 +31,7 @@ SMALL: dict[str, object] = {
     "extract.controls": ["shuffled"],
     "views.controls": ["shuffled"],
     "spectra.bootstrap": 100,
+    "probe.bootstrap": 100,
     "noise.repeats": 2,
     "noise.bootstrap": 100,
     "noise.gamma": [0.1, 0.9],

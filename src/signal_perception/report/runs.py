@@ -31,7 +31,7 @@ class Kind:
     """How tables of one kind are combined.
 
     keys: what names a row. estimates: columns of value, low and high, and between what numbers they
-    lie; where there is a p, it is that of the only one. means: columns that are averaged. family:
+    lie; where there is a p, it is that of the last one. means: columns that are averaged. family:
     columns in which the rows agree that Holm corrects together; None where no p is corrected.
     lacking: quantities of which a run leaves out rows without a value.
     """
@@ -71,6 +71,17 @@ KINDS = {
     ),
     "contrasts": Kind(
         ("grid", "kind", "k", "first", "second"), _DIFFERENCE, ("kappa_first", "kappa_second")
+    ),
+    # the last estimate is the one that p is of
+    "probe": Kind(
+        ("tap",),
+        (
+            ("top1", "low", "high", _PERCENT),
+            ("cka", "cka_low", "cka_high", (-np.inf, 1.0)),
+            ("difference", "difference_low", "difference_high", (-100.0, 100.0)),
+        ),
+        ("correct", "own_top1", "cka_of_shuffled"),
+        family=("weights",),
     ),
     "noise_spectra": Kind((*_CELL, "tap"), _DIFFERENCE, ("kappa", "clean", "delta"), family=_CELL),
 }

@@ -13,6 +13,7 @@ from signal_perception.report.settings import Settings
 from signal_perception.report.spectral_section import Spectra, spectra
 from signal_perception.report.tables import Results
 from signal_perception.report.training_figure import curves_figure
+from signal_perception.report.transfer_section import Transfer, transfer
 from signal_perception.report.warnings import warnings
 
 
@@ -29,6 +30,7 @@ class Section:
     accuracy: Accuracy
     curves: Picture | None
     spectra: Spectra
+    transfer: Transfer
     noise: Noise
     decoding: rows.Decoding | None
 
@@ -39,6 +41,7 @@ class Section:
             *self.accuracy.pictures,
             *([self.curves] if self.curves else []),
             *self.spectra.pictures.values(),
+            *self.transfer.pictures.values(),
             *self.noise.drawn,
         ]
 
@@ -56,6 +59,7 @@ def section(results: Results, settings: Settings) -> Section:
         accuracy=accuracy(results, source, bootstrap=bootstrap, dpi=dpi),
         curves=_curves(results, dpi),
         spectra=spectra(results, settings.report),
+        transfer=transfer(results, settings),
         noise=noise(results, scale=scale, bootstrap=bootstrap, dpi=dpi),
         decoding=None if results.decode is None else rows.decoding(results.decode),
     )

@@ -21,6 +21,7 @@ class Settings(Section):
     views: dict[str, Any]
     extract: dict[str, Any]
     spectra: dict[str, Any]
+    probe: dict[str, Any]
     noise: dict[str, Any]
     report: Report
 

@@ -14,7 +14,6 @@ from signal_perception.report import (
     spectral_captions,
     style,
     summaries,
-    weights,
 )
 from signal_perception.report.comparison_figure import comparison_figure
 from signal_perception.report.controls_figure import controls_figure
@@ -27,8 +26,6 @@ from signal_perception.report.response_figure import response_figure
 from signal_perception.report.settings import Report
 from signal_perception.report.spectrogram_figure import spectrogram_figure
 from signal_perception.report.tables import Results
-from signal_perception.report.weights import Others
-from signal_perception.report.weights_figure import weights_figure
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,6 @@ class Spectra:
     motion: Sequence[motion.Motion]
     summaries: Sequence[summaries.Summary]
     responses: Sequence[response.Response]
-    weights: Sequence[weights.Comparison]
     without: Mapping[str, Sequence[str]]
     missing: Sequence[str]
 
@@ -54,14 +50,12 @@ def spectra(results: Results, report: Report) -> Spectra:
     models = [m for m in results.models if m in results.depth and m in results.spectra]
     depths = {model: results.depth[model] for model in models}
     bins = {model: results.spectra[model] for model in models}
-    others = weights.present(results.others, depths)
-    drawing = _Drawing(results.dataset, depths, bins, others, report)
+    drawing = _Drawing(results.dataset, depths, bins, report)
     return Spectra(
         pictures=drawing.pictures(),
         motion=motion.answers(depths, drawing.reading),
         summaries=summaries.summaries(depths, drawing.reading),
         responses=response.responses(bins, drawing.reading),
-        weights=weights.comparisons(others, depths, drawing.reading, results.dataset),
         without=drawing.without(),
         missing=[style.name(model) for model in results.models if model not in models],
     )
@@ -71,14 +65,12 @@ def spectra(results: Results, report: Report) -> Spectra:
 class _Drawing:
     """The spectral figures of one data set.
 
-    depths, bins: model → table per tap and per bin, of the models that have both. others: model →
-    other weights → table per tap.
+    depths, bins: model → table per tap and per bin, of the models that have both.
     """
 
     dataset: str
     depths: Tables
     bins: Tables
-    others: Others
     report: Report
 
     @property
@@ -94,7 +86,6 @@ class _Drawing:
             "controls": self._controls(),
             "comparison": self._comparison(),
             "spectrogram": self._spectrogram(),
-            "weights": self._weights(),
             "response": self._response(),
             **self._spatial(),
             "discriminability": self._discriminability(),
@@ -112,7 +103,6 @@ class _Drawing:
         classes = with_values(self.bins)
         reasons = {
             "motion": static,
-            "weights": weights.without(self.others, self.depths, self.dataset),
             "response": response.without(self.bins, self.reading),
             "spatial": spatial_figures.without(self.bins, "spatial"),
             "spatiotemporal": spatial_figures.without(self.bins, "spatiotemporal"),
@@ -122,7 +112,7 @@ class _Drawing:
                 if model not in classes
             },
         }
-        return {name: _sentences(found) for name, found in reasons.items()}
+        return {name: sentences(found) for name, found in reasons.items()}
 
     def _motion(self) -> Picture | None:
         tables = {m: table for m, table in self.depths.items() if depth.has_static(table)}
@@ -171,17 +161,6 @@ class _Drawing:
             spectral_captions.spectrogram(self.bins, statistic),
         )
 
-    def _weights(self) -> Picture | None:
-        if not self.others:
-            return None
-        given = (self.others, self.depths, self.reading, self.dataset)
-        return self._picture(
-            "weights",
-            weights_figure(*given, dpi=self.report.dpi),
-            "Other weights along the depth, and their difference to own ones",
-            spectral_captions.weights(*given),
-        )
-
     def _response(self) -> Picture | None:
         if not response.responses(self.bins, self.reading):
             return None
@@ -227,7 +206,7 @@ class _Drawing:
         return picture(f"{self.dataset}-{name}.png", figure, title, caption)
 
 
-def _sentences(reasons: Mapping[str, str]) -> list[str]:
+def sentences(reasons: Mapping[str, str]) -> list[str]:
     """For example "Swin, I3D: no two neighbouring taps have this bin."."""
     models: dict[str, list[str]] = {}
     for model, reason in reasons.items():

@@ -27,7 +27,8 @@ class Results:
     curves: of the stage finetune. noise, contrasts, robustness, noise_spectra: of the stage noise,
     a row per place of a cell, per pair of panels, per video, and per tap. classes, confusion,
     calibration, correct: of the stage evaluate, a row per class, per pair of classes, per bin of
-    confidence, and per video.
+    confidence, and per video. probes: model → weights, own ones first → a row per tap, of the
+    stage probe.
 
     Several runs of a model are one table, see `runs`, but for robustness, a table for each run, and
     for the four last, which are of the first run.
@@ -49,6 +50,7 @@ class Results:
     confusion: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     calibration: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     correct: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    probes: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
 
 
 def read_study(study: Study, stages: Mapping[str, Stage]) -> list[Results]:
@@ -109,6 +111,8 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         for weights in study.weights
         if weights != dataset
     }
+    ordered = sorted(study.weights, key=lambda weights: weights != dataset)
+    probes = {weights: tables("probe", "probe", f"-{weights}") for weights in ordered}
     return Results(
         dataset,
         models,
@@ -132,6 +136,7 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         confusion=named("confusion"),
         calibration=named("calibration"),
         correct=named("correct"),
+        probes=_by_model(models, probes),
     )
 
 

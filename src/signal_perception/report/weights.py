@@ -5,7 +5,7 @@ difference other − own is paired by video, so it is the weights' alone; a mode
 all its weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +65,11 @@ def every(others: Others) -> list[str]:
     return list(dict.fromkeys(weights for tables in others.values() for weights in tables))
 
 
-def without(others: Others, owns: Tables, dataset: str) -> dict[str, str]:
-    """The models that lack weights which others have, each with what is missing."""
+def without(others: Others, owns: Iterable[str], dataset: str) -> dict[str, str]:
+    """The models that lack weights which others have, each with what is missing.
+
+    owns: models with own weights.
+    """
     lacking = {
         model: [weights for weights in every(others) if weights not in others.get(model, {})]
         for model in owns

@@ -13,7 +13,8 @@ from signal_perception.report import depth, lines, motion, style, weights
 from signal_perception.report.depth import Reading, Tables
 from signal_perception.report.weights import Others
 
-_OWN = "#1a1a1a"
+# Colour of a data set's own weights.
+OWN = "#1a1a1a"
 # Colour and dashes of other weights, in turn.
 _LOOKS = (
     ("#0072b2", (0, (5, 2))),
@@ -36,8 +37,7 @@ def weights_figure(
     others: model → weights → table per tap, those `weights.present`.
     owns: model → table per tap with the data set's own weights.
     """
-    every = weights.every(others)
-    looks = {each: _LOOKS[place % len(_LOOKS)] for place, each in enumerate(every)}
+    looks = looks_of(weights.every(others))
     with style.look():
         figure, above, below = _grid(list(others), dpi)
         shown = []
@@ -51,6 +51,11 @@ def weights_figure(
         lines.label_first_column(below, "other − own")
         style.legend(figure, _handles(looks, dataset), "outside lower center")
     return figure
+
+
+def looks_of(others: Sequence[str]) -> dict[str, Any]:
+    """Colour and dashes of each of other weights."""
+    return {each: _LOOKS[place % len(_LOOKS)] for place, each in enumerate(others)}
 
 
 def _grid(models: Sequence[str], dpi: int) -> tuple[Figure, dict[str, Axes], dict[str, Axes]]:
@@ -76,8 +81,8 @@ def _levels(
 ) -> None:
     """Δ of the clip: own weights with their band, the others thin over it."""
     taps = depth.profile(own, "a", reading)
-    lines.band(axis, lines.broken(taps), _OWN)
-    look = {"color": _OWN, "marker": "o", "markersize": 0.75 * lines.marker_size(taps)}
+    lines.band(axis, lines.broken(taps), OWN)
+    look = {"color": OWN, "marker": "o", "markersize": 0.75 * lines.marker_size(taps)}
     lines.line(axis, lines.broken(taps), **look)
     for each, table in tables.items():
         color, dashes = looks[each]
@@ -104,7 +109,7 @@ def _differences(
 def _handles(looks: Mapping[str, Any], dataset: str) -> list[Line2D]:
     own = weights.name(dataset, dataset)
     return [
-        Line2D([], [], color=_OWN, marker="o", markersize=4, label=f"own: {own}"),
+        Line2D([], [], color=OWN, marker="o", markersize=4, label=f"own: {own}"),
         *(
             Line2D([], [], color=color, linestyle=dashes, label=weights.name(each, dataset))
             for each, (color, dashes) in looks.items()

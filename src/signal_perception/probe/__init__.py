@@ -1,0 +1,1 @@
+"""Stage probe: what a linear classifier and CKA make of the features of each tap."""
