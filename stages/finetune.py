@@ -1,7 +1,10 @@
 """Stage finetune: train one model on one data set, with the draws of one seed."""
 
+import sys
 from pathlib import Path
 
+from signal_perception.clips import oddities
+from signal_perception.clips.store import ClipStore
 from signal_perception.finetune import processes, speed
 from signal_perception.finetune.run import Files, finetune
 from signal_perception.finetune.settings import Settings
@@ -22,6 +25,9 @@ def main(dataset: str, model: str, seed: int) -> None:
         log=speed.FOLDER / f"{dataset}-{model}-{seed}.csv",
     )
     with processes.joined() as own:
+        pairs = oddities.mirrored(ClipStore(files.clips).classes)
+        if own.first and settings.dataset.flip and pairs:
+            print(oddities.said_of_mirrored(dataset, pairs), file=sys.stderr, flush=True)
         finetune(settings, dataset, model, seed, files, own)
         if own.first:
             outputs = {f"data/weights/{dataset}": files.weights}

@@ -97,14 +97,14 @@ def test_a_source_is_that_of_the_nearest_key_above(root: Path) -> None:
 def test_the_command_prints_values_sources_and_overrides(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe("videomae_v2", "hmdb51", "base", False)
+    recipe("videomae_v2", "hmdb51", "base", False, False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "videomae_v2 at size base on hmdb51: params/models/videomae_v2.yaml"
     at = lines.index("  stride: 2")
     assert lines[at - 1] == "  # Authors: scripts/finetune/vit_g_k710_it_hmdb51_ft.sh."
     assert "  of hmdb51 alone: input.stride, 4 elsewhere" in lines
     assert "  highest rate: 4.6875e-05" in lines
-    recipe("videomae_v2", "ucf101", "base", False)
+    recipe("videomae_v2", "ucf101", "base", False, False)
     lines = capsys.readouterr().out.splitlines()
     assert "  stride: 4" in lines and "  of ucf101 alone: nothing" in lines
 
@@ -112,7 +112,7 @@ def test_the_command_prints_values_sources_and_overrides(
 def test_json_holds_what_the_stage_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for model in BASE:
         for dataset in DATASETS:
-            recipe(model, dataset, "base", True)
+            recipe(model, dataset, "base", False, True)
             found = json.loads(capsys.readouterr().out)
             entry = params.load().entry(model, "base", dataset)
             shown = {each["key"]: each["value"] for each in found["values"]} | found["defaults"]
@@ -132,7 +132,7 @@ def test_json_holds_what_the_stage_is_told(root: Path, capsys: pytest.CaptureFix
 
 def test_facts_by_hand(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def facts(model: str, dataset: str) -> dict[str, float]:
-        recipe(model, dataset, "base", True)
+        recipe(model, dataset, "base", False, True)
         return json.loads(capsys.readouterr().out)["facts"]
 
     # 5e-4 · 128 videos / 256
@@ -148,8 +148,36 @@ def test_facts_by_hand(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_does_not_exist_is_a_sentence(root: Path) -> None:
     with pytest.raises(UserError, match=r"no entry for swim at size base in params/models; there "):
-        recipe("swim", "hmdb51", "base", False)
+        recipe("swim", "hmdb51", "base", False, False)
     with pytest.raises(UserError, match=r"no entry for swin at size huge"):
-        recipe("swin", "hmdb51", "huge", False)
+        recipe("swin", "hmdb51", "huge", False, False)
     with pytest.raises(UserError, match=r"no data set kinetics; params.yaml describes gestures, "):
-        recipe("swin", "kinetics", "base", False)
+        recipe("swin", "kinetics", "base", False, False)
+
+
+def test_rates_of_groups_and_epochs_by_hand(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def told(model: str) -> dict:
+        recipe(model, "hmdb51", "base", True, True)
+        return json.loads(capsys.readouterr().out)
+
+    v1 = told("videomae_v1")
+    by_layer = {group["layer"]: group["rate"] for group in v1["groups"]}
+    assert by_layer == pytest.approx({layer: 2.5e-4 * 0.7 ** (13 - layer) for layer in range(14)})
+    # linearly from 0 over five epochs
+    assert v1["rate by epoch"][:6] == pytest.approx([5e-5 * epoch for epoch in range(6)])
+    swin = told("swin")
+    assert sorted({group["rate"] for group in swin["groups"]}) == pytest.approx([1e-4, 1e-3])
+    assert {name for g in swin["groups"] if g["scale"] == 10 for name in g["names"]} == {
+        "head.bias",
+        "head.weight",
+    }
+    assert {g["weight_decay"] for g in swin["groups"]} == {0.0, 0.02}
+    v2 = told("uniformer_v2")
+    assert sorted({group["rate"] for group in v2["groups"]}) == pytest.approx([1e-5, 2e-4])
+    assert sum(group["values"] for group in v2["groups"]) > 110e6
+    i3d = told("i3d")
+    assert i3d["rate by epoch"][14:16] == pytest.approx(
+        [i3d["rate by epoch"][0], i3d["rate by epoch"][0] / 10]
+    )
+    recipe("swin", "hmdb51", "base", True, False)
+    assert "  rate × 10 = 0.001, weight decay 0.02: 2 tensors, " in capsys.readouterr().out

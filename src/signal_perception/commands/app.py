@@ -32,12 +32,15 @@ def recipe(
     model: str,
     dataset: str,
     size: str = "base",
+    groups: Annotated[
+        bool, typer.Option("--groups", help="Print the rate of every group of parameters.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the recipe of MODEL on DATASET, each value with its source, and what follows."""
     from signal_perception.commands import recipe as command
 
-    command.recipe(model, dataset, size, as_json)
+    command.recipe(model, dataset, size, groups, as_json)
 
 
 @app.command()

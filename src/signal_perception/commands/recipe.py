@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from signal_perception.commands import rates
 from signal_perception.pipeline import params
 from signal_perception.pipeline.sources import Value, values
 
 
-def recipe(model: str, dataset: str, size: str, as_json: bool) -> None:
-    """Print what a model's file gives for a data set, with sources and what follows from it."""
+def recipe(model: str, dataset: str, size: str, with_groups: bool, as_json: bool) -> None:
+    """Print what a model's file gives for a data set, with sources and what follows from it.
+
+    with_groups: at which rate each parameter learns, too, and how that changes by epoch.
+    """
     entry = params.load().entry(model, size, dataset)
     given, facts, defaults = (
         values(model, size, dataset),
@@ -26,6 +30,9 @@ def recipe(model: str, dataset: str, size: str, as_json: bool) -> None:
             "facts": facts,
             "defaults": defaults,
         }
+        if with_groups:
+            content["groups"] = list(rates.groups(model, entry))
+            content["rate by epoch"] = rates.by_epoch(entry.recipe)
         print(json.dumps(content, indent=2, ensure_ascii=False))
         return
     print(f"{model} at size {size} on {dataset}: {params.MODELS / model}.yaml")
@@ -41,6 +48,8 @@ def recipe(model: str, dataset: str, size: str, as_json: bool) -> None:
     print("\nnot in the file, at their defaults")
     for name, default in defaults.items():
         print(f"  {name}: {_shown(default)}")
+    if with_groups:
+        _print_rates(model, entry)
 
 
 def _print_values(given: Sequence[Value]) -> None:
@@ -51,6 +60,20 @@ def _print_values(given: Sequence[Value]) -> None:
             print(f"  # {source or 'no source'}")
             for value in group:
                 print(f"  {value.key.partition('.')[2]}: {_shown(value.value)}")
+
+
+def _print_rates(model: str, entry: Any) -> None:
+    """A line per group of parameters, and the rate at the beginning of each epoch."""
+    print("\nwho learns how fast")
+    for group in rates.groups(model, entry):
+        layer = "" if group["layer"] is None else f"layer {group['layer']:2}, "
+        print(
+            f"  {layer}rate × {group['scale']:.4g} = {group['rate']:.4g}, weight decay "
+            f"{group['weight_decay']:g}: {group['tensors']} tensors, {group['values']:,} values"
+        )
+        print(f"    {', '.join(group['names'])}")
+    print("\nrate at the beginning of each epoch")
+    print("  " + " ".join(f"{rate:.3g}" for rate in rates.by_epoch(entry.recipe)))
 
 
 def _facts(entry: Any) -> dict[str, Any]:
