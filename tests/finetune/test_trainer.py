@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from signal_perception.finetune import memory
 from signal_perception.finetune import trainer as trainer_module
 from signal_perception.finetune.settings import Recipe
 from signal_perception.inference import networks
@@ -62,7 +63,7 @@ def test_a_step_in_parts_is_the_step(
     chosen = recipe(clip_grad=1.0, **values)
     whole = trainer(chosen, ("drop", "path"))
     losses = train(whole, chosen, range(3))
-    monkeypatch.setattr(trainer_module, "_PIXELS_ON_CPU", at_once * 3 * 8 * 8)
+    monkeypatch.setattr(memory, "_PIXELS_ON_CPU", at_once * 3 * 8 * 8)
     parts = trainer(chosen, ("drop", "path"))
     assert train(parts, chosen, range(3)) == pytest.approx(losses, rel=1e-5)
     for name, value in weights(parts).items():
@@ -75,7 +76,7 @@ def test_batch_norm_takes_its_statistics_from_as_many_clips_on_any_device(
     chosen = recipe(norm_clips=4)
     one = trainer(chosen)
     train(one, chosen, range(2))
-    monkeypatch.setattr(trainer_module, "_PIXELS_ON_CPU", 1)
+    monkeypatch.setattr(memory, "_PIXELS_ON_CPU", 1)
     other = trainer(chosen)
     train(other, chosen, range(2))
     assert not _equal(weights(one), weights(other))
@@ -93,7 +94,7 @@ class _Short:
         self.part = trainer_module.Trainer._part
 
     def __call__(self, made, step, inputs, targets, labels):
-        if len(labels) > self.fits or (self.sparing and not made._sparing):
+        if len(labels) > self.fits or (self.sparing and not made._memory._twice):
             self.refused += 1
             raise torch.cuda.OutOfMemoryError
         return self.part(made, step, inputs, targets, labels)

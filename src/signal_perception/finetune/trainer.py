@@ -9,36 +9,32 @@ repeat their bits there.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.utils.checkpoint import checkpoint
 
 from signal_perception import seeding
-from signal_perception.clips.order import Piece, Step
+from signal_perception.clips.order import Step
 from signal_perception.clips.settings import Input
 from signal_perception.clips.transforms import normalise
 from signal_perception.finetune import optimiser
 from signal_perception.finetune.drops import Drops
+from signal_perception.finetune.memory import PAIRS, Memory, batch_norms, chunks
 from signal_perception.finetune.mixing import Mixing
 from signal_perception.finetune.processes import Processes
 from signal_perception.finetune.settings import Recipe
-from signal_perception.inference.batch import asked
 from signal_perception.inference.device import arithmetic, device
-from signal_perception.models.core.state import Segment, State
+from signal_perception.models.core.state import Segment
 from signal_perception.pipeline.errors import UserError
 
 # Clips (b t h w c) uint8 and their labels (b,).
 Batch = tuple[torch.Tensor, torch.Tensor]
 
-# Pixels of the clips that run at once on a CPU: some GB of memory with the largest networks.
-_PIXELS_ON_CPU = 5_000_000
 # A GPU's losses are looked at after so many steps, since whoever looks waits for it.
 _STEPS_UNSEEN = 20
 
@@ -83,7 +79,7 @@ class Trainer:
     ):
         self._recipe, self._input, self._precision = recipe, input, precision
         self._steps, self._seed, self._run = steps, seed, run
-        self._segments, self._processes = segments, processes or Processes()
+        self._processes = processes or Processes()
         self.where = device()
         if precision == "float16" and self.where.type == "cpu":
             raise UserError(
@@ -95,13 +91,10 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(self.where.type, enabled=precision == "float16")
         self._mixing = Mixing(recipe, classes) if recipe.mixup or recipe.cutmix else None
         self._drops = Drops(model, seed, run)
-        self._norms = [
-            module
-            for module in model.modules()
-            if isinstance(module, nn.modules.batchnorm._BatchNorm)
-        ]
-        self._at_once = self._first_batch()
-        self._sparing = False
+        self._norms = batch_norms(model)
+        self._memory = Memory(
+            model, input, self.together, segments, where=self.where, batch=recipe.batch
+        )
         # number of a step → its mean loss, not looked at yet
         self._unseen: dict[int, torch.Tensor] = {}
         self._sums, self._clips = torch.zeros(2, dtype=torch.float64, device=self.where), 0
@@ -110,7 +103,7 @@ class Trainer:
     def together(self) -> int:
         """Clips of a step that must stay together: pairs, or those of a batch norm's statistics."""
         if not self._norms or self._recipe.batch_norm == "frozen":
-            return 2
+            return PAIRS
         return self._recipe.norm_clips or self._recipe.batch
 
     @property
@@ -132,7 +125,8 @@ class Trainer:
                 sums = self._gradients(step, chain(list(kept), _keeping(batches, kept)))
                 break
             except torch.cuda.OutOfMemoryError:
-                self._spare_memory(max(len(piece.places) for piece in step.pieces))
+                self._optimiser.zero_grad()
+                self._memory.spare(max(len(piece.places) for piece in step.pieces), self._run)
         self._take(step, sums)
         self._scaler.unscale_(self._optimiser)
         if self._recipe.clip_grad is not None:
@@ -155,7 +149,7 @@ class Trainer:
         self.model.eval()
         total, count = torch.zeros(2, dtype=torch.float64, device=self.where), 0
         for clips, labels in batches:
-            for part in _chunks(range(len(labels)), self._at_once):
+            for part in chunks(range(len(labels)), self._memory.at_once):
                 chosen = slice(part.start, part.stop)
                 inputs, targets = self._pixels(clips[chosen]), labels[chosen].to(self.where)
                 with arithmetic(self._precision, self.where):
@@ -213,7 +207,7 @@ class Trainer:
             if self._mixing is not None:
                 seed = partial(seeding.integer, self._seed, "mixup", self._run, step.number)
                 targets = self._mixing(inputs, labels, piece.units, seed)
-            for part in self._parts(piece):
+            for part in self._memory.parts(piece):
                 own = slice(part.start - piece.places.start, part.stop - piece.places.start)
                 with self._drops.of(step.number, part):
                     sums += self._part(step, inputs[own], targets[own], labels[own])
@@ -242,7 +236,7 @@ class Trainer:
     ) -> torch.Tensor:
         """Add the gradient of some clips of a step; their loss and hits."""
         with arithmetic(self._precision, self.where):
-            logits = self._forward(inputs).float()
+            logits = self._memory.forward(inputs, self._drops.replay).float()
         smoothing = 0.0 if self._mixing else self._recipe.label_smoothing
         loss = cross_entropy(logits, targets, label_smoothing=smoothing)
         # the mean over the step, of which this is a part
@@ -251,42 +245,6 @@ class Trainer:
         detached = loss.detach()
         hits = (logits.detach().argmax(1) == labels).sum()
         return torch.stack([detached.double() * len(labels), hits.double()])
-
-    def _parts(self, piece: Piece) -> Iterator[range]:
-        """The places of a piece that run at once."""
-        if self.together == 2:
-            yield from _chunks(piece.places, self._at_once)
-        else:
-            yield from piece.units
-
-    def _forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        if not self._sparing or self._segments is None:
-            return self.model(inputs)
-
-        def run(state: State, segment: Segment) -> Any:
-            return checkpoint(
-                segment.run,
-                state,
-                use_reentrant=False,
-                context_fn=lambda: (nullcontext(), self._again()),
-            )
-
-        logits = reduce(run, self._segments, inputs)
-        self._drops.replay()
-        return logits
-
-    @contextmanager
-    def _again(self) -> Iterator[None]:
-        """A forward pass that is repeated: batch norms have seen these clips already."""
-        before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in self._norms]
-        for norm, _, seen in before:
-            norm.momentum = 0.0
-            norm.num_batches_tracked = None if seen is None else seen.clone()
-        try:
-            yield
-        finally:
-            for norm, momentum, seen in before:
-                norm.momentum, norm.num_batches_tracked = momentum, seen
 
     def _pixels(self, clips: torch.Tensor) -> torch.Tensor:
         moved = clips.to(self.where, non_blocking=True)
@@ -315,42 +273,11 @@ class Trainer:
                 )
         self._unseen.clear()
 
-    def _first_batch(self) -> int:
-        """Clips that run at once: on a CPU by their size; on a GPU many, until memory ends."""
-        clip = self._input.frames * self._input.size**2
-        on_cpu = max(1, _PIXELS_ON_CPU // clip)
-        return on_cpu if self.where.type == "cpu" else asked() or self._recipe.batch
-
-    def _spare_memory(self, most: int) -> None:
-        """After memory did not do: fewer of `most` clips at once, at last activations made twice.
-
-        UserError where that is done already.
-        """
-        self._optimiser.zero_grad()
-        torch.cuda.empty_cache()
-        at_once = min(self._at_once, most)
-        if self.together == 2 and at_once > 1:
-            self._at_once = (at_once + 1) // 2
-        elif self._segments is not None and not self._sparing:
-            self._sparing = True
-        else:
-            least = 1 if self.together == 2 else self.together
-            raise UserError(
-                f"{least} clips of {self._run} at once do not fit the memory of {self.where}, even "
-                "with activations computed twice; use a larger GPU, set recipe.norm_clips lower, "
-                "or show fewer frames or pixels (input.frames, input.size)."
-            )
-
 
 def _counted(logits: torch.Tensor, targets: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Summed loss, and how many are right at top-1: float64 (2,)."""
     loss = cross_entropy(logits, targets, reduction="sum").double()
     return torch.stack([loss, (logits.argmax(1) == labels).sum().double()])
-
-
-def _chunks(places: range, size: int) -> Iterator[range]:
-    for start in range(places.start, places.stop, size):
-        yield range(start, min(start + size, places.stop))
 
 
 def _keeping(batches: Iterator[Batch], kept: list[Batch]) -> Iterator[Batch]:
