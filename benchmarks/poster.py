@@ -11,7 +11,7 @@ run whole stages of different models and data sets side by side.
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from signal_perception.inference import networks
 from signal_perception.inference.blocks import inputs
 from signal_perception.models.core import registry
 from signal_perception.models.core.state import State
-from signal_perception.models.core.taps import capture
+from signal_perception.models.core.taps import Tap, capture
 from signal_perception.noise import grid
 from signal_perception.noise.layers import layers
 from signal_perception.noise.perturbation import chosen_blocks
@@ -114,6 +114,9 @@ def _costs(settings: params.Params, dataset: str, model: str) -> Iterator[Cost]:
     own = _store(settings, model, clips, classes * extract.per_class / test)
     size = own + (whose - 1) * _store(settings, model, clips, 0)
     yield Cost("extract", whose * _EXTRACTION * clips / forward, size)
+    streams = [tap for tap in registry.taps(model, network) if tap.side == "stream"]
+    channels = sum(shape[-1] for shape in _shapes(entry.input, network, streams))
+    yield Cost("features", whose * (train + test) / forward, whose * (train + test) * 4 * channels)
     units, share = _noise(settings, model, network)
     scored = test * (each if settings.noise.views == "all" else 1)
     yield Cost("noise", units * share * scored / forward, units * test * 4 * classes)
@@ -162,10 +165,7 @@ def _store(settings: params.Params, model: str, clips: int, share: float) -> flo
     entry = settings.model(model)
     network = networks.outline(model, entry.network, 400).eval()
     taps = chosen_taps(settings.extract, model, registry.taps(model, network))
-    shape = (1, 3, entry.input.frames, entry.input.size, entry.input.size)
-    with torch.device("meta"), capture(network, taps) as record:
-        network(torch.empty(*shape))
-    shapes = [tuple(value.shape[1:]) for value in record.values()]
+    shapes = _shapes(entry.input, network, taps)
     shapes.append((entry.input.frames, entry.input.size, entry.input.size, 3))
     kept = sum(shards.record(int(np.prod(shape)), settings.extract.dtype) for shape in shapes)
     means = sum(
@@ -173,6 +173,13 @@ def _store(settings: params.Params, model: str, clips: int, share: float) -> flo
         for shape in shapes
     )
     return clips * (share * kept + means)
+
+
+def _shapes(asked: Input, network: nn.Module, taps: Sequence[Tap]) -> list[tuple[int, ...]]:
+    """(t h w c) of what each tap says of a clip."""
+    with torch.device("meta"), capture(network.eval(), taps) as record:
+        network(torch.empty(1, 3, asked.frames, asked.size, asked.size))
+    return [tuple(value.shape[1:]) for value in record.values()]
 
 
 def _row(stage: str, costs: list[Cost]) -> str:
