@@ -109,6 +109,18 @@ def test_a_run_killed_three_times_writes_the_same_bytes(
     assert steps[0].number == (kills[-1] if seconds < 0 else kills[-1] // 4 * 4)
 
 
+def test_a_run_killed_after_its_last_step_writes_everything_again(
+    clips: Path, tmp_path: Path
+) -> None:
+    _run(clips, tmp_path)
+    before = _bytes(tmp_path)
+    # as DVC does
+    for name in ("curve.csv", "weights.safetensors"):
+        (tmp_path / name).unlink()
+    _run(clips, tmp_path)
+    assert _bytes(tmp_path) == before
+
+
 def test_memory_and_workers_change_no_byte(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

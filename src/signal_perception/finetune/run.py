@@ -137,7 +137,8 @@ class _Run:
     def through(self) -> pd.DataFrame:
         """All steps that are left."""
         self._resume()
-        total, label = self._steps * self._recipe.epochs, f"finetune {self._name.replace('/', ' ')}"
+        total = self._steps * self._recipe.epochs
+        label = f"finetune {self._name.replace('/', ' ')} {self._seed}"
         speaks = Progress(total, label, "step", done=self._next) if self._processes.first else None
         with speaks or nullcontext():
             while self._next < total:
@@ -167,9 +168,7 @@ class _Run:
         self._rows.append(self._row(number))
         self._speed.end(number, self._trainer.where)
         self._keep()
-        if self._processes.first:
-            table = pd.DataFrame(self._rows)
-            write_atomically(self._files.curve, lambda path: table.to_csv(path, index=False))
+        self._write_curve()
 
     def _planned(self) -> Iterator[Step]:
         return epoch(
@@ -222,6 +221,13 @@ class _Run:
         state = torch.load(self._files.state, map_location="cpu", weights_only=True)
         self._rows, self._next = state["rows"], state["next"]
         self._trainer.restore(state["trainer"])
+        # DVC removes what a killed stage had written
+        self._write_curve()
+
+    def _write_curve(self) -> None:
+        if self._processes.first and self._rows:
+            table = pd.DataFrame(self._rows)
+            write_atomically(self._files.curve, lambda path: table.to_csv(path, index=False))
 
     def _keep(self) -> None:
         """Keep the state of the run, as it is after the last step."""
