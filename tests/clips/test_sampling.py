@@ -9,10 +9,10 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from signal_perception.clips import sampling
 from signal_perception.clips.settings import Input
+from signal_perception.pipeline import params
 from signal_perception.pipeline.errors import UserError
 from signal_perception.seeding import generator
 
@@ -333,8 +333,7 @@ def test_no_seconds_where_the_clip_stands_still():
 
 @pytest.mark.parametrize("model", ["timesformer_divided", "timesformer_joint"])
 def test_timesformers_look_at_videos_as_their_weights_did(model):
-    entry = YAML(typ="safe").load(ROOT / "params" / "models" / f"{model}.yaml")["base"]["input"]
-    asked = Input.model_validate(entry)
+    asked = params.load(ROOT).entry(model, "base").input
     # room 300 − 225, at 25 frames per second as at 30
     for fps in (25.0, 30.0, 0.0):
         indices = sampling.test_indices(

@@ -70,10 +70,11 @@ def test_a_step_in_parts_is_the_step(
         torch.testing.assert_close(value, weights(whole)[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
+@pytest.mark.parametrize("norm_clips", [2, 4])
 def test_batch_norm_takes_its_statistics_from_as_many_clips_on_any_device(
-    monkeypatch: pytest.MonkeyPatch,
+    norm_clips: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = recipe(norm_clips=4)
+    chosen = recipe(norm_clips=norm_clips)
     one = trainer(chosen)
     train(one, chosen, range(2))
     monkeypatch.setattr(memory, "_PIXELS_ON_CPU", 1)
@@ -121,8 +122,10 @@ def test_what_fits_in_no_way_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     chosen = recipe()
     short = _Short(0, sparing=False)
     monkeypatch.setattr(trainer_module.Trainer, "_part", lambda *given: short(*given))
-    with pytest.raises(UserError, match=r"8 clips of test at once do not fit the memory of cpu"):
+    with pytest.raises(UserError, match=r"The 8 clips of test do not fit the memory of cpu, even"):
         train(trainer(chosen, segments=True), chosen, range(1))
+    with pytest.raises(UserError, match=r"Single clips of test do not fit the memory of cpu"):
+        train(trainer(chosen, (), segments=True), chosen, range(1))
 
 
 def test_frozen_batch_norm_keeps_its_statistics_and_train_moves_them() -> None:
@@ -156,6 +159,19 @@ def test_no_state_is_kept_of_a_loss_that_is_no_number() -> None:
     made = trainer(chosen)
     made._unseen[3] = torch.tensor(math.nan)
     with pytest.raises(UserError, match=r"is nan at step 2 of 2 in epoch 2 of 4"):
+        made.state()
+
+
+def test_no_state_is_kept_of_weights_that_are_no_numbers() -> None:
+    """The loss of the last step is that of the weights before it."""
+    chosen = recipe(lr=1e30, warmup_epochs=0, batch=16)
+    made = trainer(chosen)
+    ((step, batches),) = training.steps(made, chosen, 0)
+    made.step(step, iter(batches))
+    assert math.isfinite(made.sums().loss)
+    with torch.no_grad():
+        made.model.head.weight.mul_(1e30)  # type: ignore[operator]
+    with pytest.raises(UserError, match="Weights of test are no numbers after the last step; the"):
         made.state()
 
 

@@ -10,6 +10,8 @@ import torch
 from ruamel.yaml import YAML
 
 from signal_perception import models
+from signal_perception.clips import order
+from signal_perception.clips.order import Step
 from signal_perception.commands import checks
 from signal_perception.finetune.trainer import Trainer
 from signal_perception.inference import networks
@@ -117,8 +119,7 @@ def _train(model: torch.nn.Module, entry: Any) -> None:
     trainer = Trainer(
         model,
         entry.recipe,
-        mean=entry.input.mean,
-        std=entry.input.std,
+        input=entry.input,
         classes=8,
         steps=2,
         precision="float32",
@@ -127,7 +128,9 @@ def _train(model: torch.nn.Module, entry: Any) -> None:
     )
     before = {key: value.clone() for key, value in model.state_dict().items()}
     clips = torch.randint(0, 255, (4, 8, 32, 32, 3), dtype=torch.uint8)
-    trainer.epoch(0, [(clips, torch.arange(4))] * 2)
+    (piece,) = order.pieces(range(4), order.units(4, trainer.together))
+    for number in range(2):
+        trainer.step(Step(number, 4, (piece,)), iter([(clips, torch.arange(4))]))
     assert any(not torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 

@@ -142,6 +142,8 @@ def _each(stages: tuple[str, ...], models: tuple[str, ...] = MODELS, seed: int =
 
 OF_WEIGHTS = ("extract", "spectra", "features", "probe")
 FROM_WEIGHTS = ("evaluate", *OF_WEIGHTS, "noise")
+# Of these, those that draw at random.
+DRAWING = tuple(stage for stage in FROM_WEIGHTS if stage != "features")
 ALL_OF_A_MODEL = ("finetune", *FROM_WEIGHTS)
 ONE = ("timesformer_divided",)
 SRC = "src/signal_perception"
@@ -221,7 +223,7 @@ CHANGES = {
         _replace(f"data/raw/{DATASET}/wave/train_0.avi", "train", "another"),
         {f"decode@{DATASET}", "report"} | _each(ALL_OF_A_MODEL),
     ),
-    "the seed": (_set("seed", 1), {"synthesise", "report"} | _each(FROM_WEIGHTS)),
+    "the seed": (_set("seed", 1), {"synthesise", "report"} | _each(DRAWING)),
     "the threads of a model": (_set("cpu_threads", 2), {"report"} | _each(ALL_OF_A_MODEL)),
     "nothing": (lambda folder: None, set()),
 }

@@ -11,14 +11,13 @@ from torch.utils.checkpoint import checkpoint
 
 from signal_perception.clips.order import Piece
 from signal_perception.clips.settings import Input
+from signal_perception.finetune.norms import batch_norms
 from signal_perception.inference.batch import asked
 from signal_perception.models.core.state import Segment, State
 from signal_perception.pipeline.errors import UserError
 
 # Pixels of the clips that run at once on a CPU: some GB of memory with the largest networks.
 _PIXELS_ON_CPU = 5_000_000
-# Clips that belong together where no batch norm asks for more.
-PAIRS = 2
 
 
 class Memory:
@@ -28,7 +27,8 @@ class Memory:
 
     Parameters
     ----------
-    clip: how large one is. together: clips of a step that run at once in any case, see `PAIRS`.
+    clip: how large one is. by_unit: whether the clips of a unit run at once in any case, and no
+        others with them, since a batch norm takes its statistics over them.
     segments: the forward pass in steps, between which activations are kept then; None: as a whole.
     """
 
@@ -36,13 +36,13 @@ class Memory:
         self,
         model: nn.Module,
         clip: Input,
-        together: int,
+        by_unit: bool,
         segments: Sequence[Segment] | None,
         *,
         where: torch.device,
         batch: int,
     ):
-        self._model, self._segments, self._together = model, segments, together
+        self._model, self._segments, self._by_unit = model, segments, by_unit
         self._norms = batch_norms(model)
         self._twice = False
         on_cpu = max(1, _PIXELS_ON_CPU // (clip.frames * clip.size**2))
@@ -51,10 +51,10 @@ class Memory:
 
     def parts(self, piece: Piece) -> Iterator[range]:
         """The places of a piece that run at once."""
-        if self._together == PAIRS:
-            yield from chunks(piece.places, self.at_once)
-        else:
+        if self._by_unit:
             yield from piece.units
+        else:
+            yield from chunks(piece.places, self.at_once)
 
     def forward(self, inputs: torch.Tensor, replay: Callable[[], object]) -> torch.Tensor:
         """Logits. replay: is called where the pass will be repeated during the backward one."""
@@ -73,18 +73,19 @@ class Memory:
         replay()
         return logits
 
-    def spare(self, most: int, run: str) -> None:
-        """After memory did not do for `most` clips or fewer; UserError where nothing is left."""
+    def spare(self, piece: Piece, run: str) -> None:
+        """After memory did not do for a step's largest piece; UserError where nothing is left."""
         torch.cuda.empty_cache()
+        most = max(len(unit) for unit in piece.units) if self._by_unit else len(piece.places)
         at_once = min(self.at_once, most)
-        if self._together == PAIRS and at_once > 1:
+        if at_once > 1 and not self._by_unit:
             self.at_once = (at_once + 1) // 2
         elif self._segments is not None and not self._twice:
             self._twice = True
         else:
-            least = 1 if self._together == PAIRS else self._together
+            least = f"The {most}" if self._by_unit else "Single"
             raise UserError(
-                f"{least} clips of {run} at once do not fit the memory of {self._where}, even "
+                f"{least} clips of {run} do not fit the memory of {self._where}, even "
                 "with activations computed twice; use a larger GPU, lower recipe.norm_clips, or "
                 "show fewer frames or pixels (input.frames, input.size)."
             )
@@ -101,12 +102,6 @@ class Memory:
         finally:
             for norm, momentum, seen in before:
                 norm.momentum, norm.num_batches_tracked = momentum, seen
-
-
-def batch_norms(model: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
-    """All batch norms of a model."""
-    kind = nn.modules.batchnorm._BatchNorm
-    return [module for module in model.modules() if isinstance(module, kind)]
 
 
 def chunks(places: range, size: int) -> Iterator[range]:

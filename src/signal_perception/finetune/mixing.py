@@ -52,6 +52,10 @@ class Mixing:
     def _pair(self, pictures: torch.Tensor, labels: torch.Tensor, seed: int) -> torch.Tensor:
         if len(labels) == 1:
             return mixup_target(labels, self._mixup.num_classes, 1.0, self._mixup.label_smoothing)
-        # timm draws from NumPy's global generator
-        np.random.seed(seed % 2**32)  # noqa: NPY002
-        return self._mixup(pictures, labels)[1]
+        # timm draws from NumPy's global generator, which is left as it was
+        state = np.random.get_state()  # noqa: NPY002
+        try:
+            np.random.seed(seed % 2**32)  # noqa: NPY002
+            return self._mixup(pictures, labels)[1]
+        finally:
+            np.random.set_state(state)  # noqa: NPY002

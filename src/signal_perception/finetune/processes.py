@@ -45,6 +45,16 @@ class Processes:
             for part, total in zip(parts, flat.split([part.numel() for part in parts])):
                 part.detach().copy_(total.view(part.shape))
 
+    def agree(self, number: int) -> bool:
+        """Whether all have the same number."""
+        if self.count == 1:
+            return True
+        nccl = distributed.get_backend() == "nccl"
+        where = torch.device("cuda", torch.cuda.current_device()) if nccl else torch.device("cpu")
+        sums = torch.tensor([number, number**2], dtype=torch.float64, device=where)
+        self.add([sums])
+        return sums.tolist() == [self.count * number, self.count * number**2]
+
     def wait(self) -> None:
         """Until all are here."""
         if self.count > 1:
@@ -59,7 +69,13 @@ def joined() -> Iterator[Processes]:
         yield Processes()
         return
     own = _join(count)
-    yield own
+    try:
+        yield own
+    except UserError:
+        # all meet the same mistake, and one sentence will do
+        if own.first:
+            raise
+        raise SystemExit(1) from None
     own.wait()
     distributed.destroy_process_group()
 
@@ -67,6 +83,11 @@ def joined() -> Iterator[Processes]:
 def _join(count: int) -> Processes:
     number, here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     if device().type == "cuda":
+        if device().index is not None:
+            raise UserError(
+                f"SIGNAL_PERCEPTION_DEVICE is {device()}, one GPU for {here} processes; set it to "
+                "cuda, so that each has its own."
+            )
         if here > torch.cuda.device_count():
             raise UserError(
                 f"torchrun began {here} processes here, and this machine has "

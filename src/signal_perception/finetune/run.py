@@ -25,6 +25,7 @@ from signal_perception.inference.ahead import read_ahead
 from signal_perception.inference.device import threads_to_read
 from signal_perception.models.core import checkpoints, registry
 from signal_perception.pipeline import workers
+from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.progress import Progress
 from signal_perception.pipeline.units import write_atomically
 from signal_perception.seeding import generator
@@ -90,7 +91,7 @@ class _Run:
         self._files, self._processes, self._seed = files, processes, seed
         self._name = f"{dataset}/{model}"
         # videos that fit in memory are decoded once
-        store = HeldStore(files.clips, budget())
+        store = HeldStore(files.clips, budget() // processes.here)
         parts = validation.split(
             store.labels.tolist(),
             store.groups,
@@ -155,7 +156,7 @@ class _Run:
         pieces = [piece.items for step in steps for piece in step.pieces]
         loaders = max(0, min(workers.count() // self._processes.here - 1, _MOST_LOADERS))
         batches = iter(datasets.loader(self._clips, pieces, loaders))
-        self._speed.begin()
+        self._speed.begin(self._trainer.where)
         for step in steps:
             self._trainer.step(step, batches)
             self._next = step.number + 1
@@ -164,9 +165,8 @@ class _Run:
                 self._keep()
             if progress:
                 progress.advance(note=_note(self._rows))
-        self._trainer.average_statistics()
-        self._rows.append(self._row(number))
         self._speed.end(number, self._trainer.where)
+        self._rows.append(self._row(number))
         self._keep()
         self._write_curve()
 
@@ -197,7 +197,7 @@ class _Run:
         return self._trainer.score(self._viewed(own))
 
     def _viewed(self, videos: Sequence[int]) -> Iterator[Batch]:
-        threads = threads_to_read()
+        threads = max(1, threads_to_read() // self._processes.here)
         shown = read_ahead(self._views.__getitem__, videos, threads=threads, ahead=threads + 2)
         waiting: list[tuple[torch.Tensor, int]] = []
         for each in shown:
@@ -216,11 +216,15 @@ class _Run:
         return tuple(np.array(videos)[np.sort(order[:_SAMPLE])].tolist())
 
     def _resume(self) -> None:
-        if not self._files.state.is_file():
-            return
-        state = torch.load(self._files.state, map_location="cpu", weights_only=True)
-        self._rows, self._next = state["rows"], state["next"]
-        self._trainer.restore(state["trainer"])
+        if self._files.state.is_file():
+            state = torch.load(self._files.state, map_location="cpu", weights_only=True)
+            self._rows, self._next = state["rows"], state["next"]
+            self._trainer.restore(state["trainer"])
+        if not self._processes.agree(self._next):
+            raise UserError(
+                f"The processes that train {self._name} do not find the same state of it in "
+                f"{self._files.state.parent}; run them in one folder that all machines share."
+            )
         # DVC removes what a killed stage had written
         self._write_curve()
 

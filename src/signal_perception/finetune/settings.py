@@ -44,7 +44,7 @@ class Recipe(Section):
     colour_jitter: Share = 0.0
     erasing: Share = 0.0
     batch_norm: Literal["train", "frozen"] = "train"
-    norm_clips: Count | None = None
+    norm_clips: Annotated[int, Field(ge=2)] | None = None
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     @property
@@ -94,6 +94,16 @@ class Recipe(Section):
             raise ValueError(
                 f"samples is {self.samples}, and a batch of {self.batch} clips is not so many of "
                 "each of its videos: choose a batch that it divides"
+            )
+        if self.batch == self.samples > 1:
+            raise ValueError(
+                f"batch is {self.batch}, as many clips as one video has (samples): enlarge it, a "
+                "video is not mixed with itself"
+            )
+        if self.norm_clips is not None and self.batch_norm == "frozen":
+            raise ValueError(
+                f"norm_clips is {self.norm_clips}, and batch_norm is frozen, which takes no "
+                "statistics: leave one of them out"
             )
         return self
 

@@ -15,7 +15,8 @@ COLUMNS = ("epoch", "seconds", "clips_per_second", "memory_mib")
 class Speed:
     """Seconds, clips per second and memory of the epochs of a run, written as they end.
 
-    memory_mib: most that the GPU held, or what this process holds. An epoch that was interrupted
+    Of the steps, without what is scored after them. memory_mib: most that the GPU held in the
+    epoch, or what this process holds at its end. An epoch that was interrupted
     has the seconds and clips since then. file: CSV, begun anew by epoch 0; None: nothing is kept.
     """
 
@@ -24,17 +25,21 @@ class Speed:
         self._start = self._state = time.monotonic()
         self._clips = 0
 
-    def begin(self) -> None:
+    def begin(self, where: torch.device) -> None:
         """Begin an epoch, or go on with one."""
+        if where.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(where)
         self._start, self._clips = time.monotonic(), 0
 
     def count(self, clips: int) -> None:
         self._clips += clips
 
     def end(self, epoch: int, where: torch.device) -> None:
-        """Write the row of an epoch."""
+        """Write the row of an epoch, once its steps are done."""
         if self._file is None:
             return
+        if where.type == "cuda":
+            torch.cuda.synchronize(where)
         seconds = time.monotonic() - self._start
         if where.type == "cuda":
             memory = torch.cuda.max_memory_allocated(where)

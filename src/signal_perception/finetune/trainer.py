@@ -19,13 +19,15 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from signal_perception import seeding
+from signal_perception.clips import order
 from signal_perception.clips.order import Step
 from signal_perception.clips.settings import Input
 from signal_perception.clips.transforms import normalise
 from signal_perception.finetune import optimiser
 from signal_perception.finetune.drops import Drops
-from signal_perception.finetune.memory import PAIRS, Memory, batch_norms, chunks
+from signal_perception.finetune.memory import Memory, chunks
 from signal_perception.finetune.mixing import Mixing
+from signal_perception.finetune.norms import Norms, Units
 from signal_perception.finetune.processes import Processes
 from signal_perception.finetune.settings import Recipe
 from signal_perception.inference.device import arithmetic, device
@@ -37,6 +39,10 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 # A GPU's losses are looked at after so many steps, since whoever looks waits for it.
 _STEPS_UNSEEN = 20
+_KEPT = (
+    "the last good state is kept in .scratch. Lower recipe.lr, set recipe.clip_grad, or look at "
+    "input.std and the pre-trained weights."
+)
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,9 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(self.where.type, enabled=precision == "float16")
         self._mixing = Mixing(recipe, classes) if recipe.mixup or recipe.cutmix else None
         self._drops = Drops(model, seed, run)
-        self._norms = batch_norms(model)
+        self._norms = Norms(model, recipe.batch_norm == "train")
         self._memory = Memory(
-            model, input, self.together, segments, where=self.where, batch=recipe.batch
+            model, input, bool(self._norms), segments, where=self.where, batch=recipe.batch
         )
         # number of a step → its mean loss, not looked at yet
         self._unseen: dict[int, torch.Tensor] = {}
@@ -102,8 +108,8 @@ class Trainer:
     @property
     def together(self) -> int:
         """Clips of a step that must stay together: pairs, or those of a batch norm's statistics."""
-        if not self._norms or self._recipe.batch_norm == "frozen":
-            return PAIRS
+        if not self._norms:
+            return 2
         return self._recipe.norm_clips or self._recipe.batch
 
     @property
@@ -115,18 +121,22 @@ class Trainer:
     def step(self, step: Step, batches: Iterator[Batch]) -> None:
         """Train on the clips of a step; `batches` gives those of each of its pieces."""
         self.model.train()
-        if self._recipe.batch_norm == "frozen":
-            for module in self._norms:
-                module.eval()
+        self._norms.freeze()
         self._schedule.step_update(step.number)
-        kept: list[Batch] = []
+        kept, before = list[Batch](), self._norms.keep() if self._norms else []
         while True:
             try:
                 sums = self._gradients(step, chain(list(kept), _keeping(batches, kept)))
                 break
             except torch.cuda.OutOfMemoryError:
                 self._optimiser.zero_grad()
-                self._memory.spare(max(len(piece.places) for piece in step.pieces), self._run)
+                if self._norms:
+                    self._norms.give_back(before)
+                self._memory.spare(max(step.pieces, key=lambda piece: len(piece.items)), self._run)
+        if self._processes.count > 1:
+            self._add_up(sums)
+            if self._norms:
+                self._norms.join(before, self._units(step), self._processes)
         self._take(step, sums)
         self._scaler.unscale_(self._optimiser)
         if self._recipe.clip_grad is not None:
@@ -164,9 +174,12 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Everything that the next step needs.
 
-        UserError where a loss is no number: such a state would be of no use.
+        UserError where a loss or a weight is no number: such a state would be of no use.
         """
         self._look()
+        values = [each for each in self.model.state_dict().values() if each.is_floating_point()]
+        if not all(torch.stack([each.isfinite().all() for each in values])):
+            raise UserError(f"Weights of {self._run} are no numbers after the last step; {_KEPT}")
         return {
             "model": self.model.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -183,22 +196,8 @@ class Trainer:
         self._sums.copy_(state["sums"])
         self._clips = state["clips"]
 
-    def average_statistics(self) -> None:
-        """Give the batch norms of all processes the mean of their running statistics."""
-        if self._processes.count == 1 or self._recipe.batch_norm == "frozen":
-            return
-        found = [
-            buffer
-            for module in self._norms
-            for buffer in (module.running_mean, module.running_var)
-            if buffer is not None
-        ]
-        self._processes.add(found)
-        for buffer in found:
-            buffer.div_(self._processes.count)
-
     def _gradients(self, step: Step, batches: Iterator[Batch]) -> torch.Tensor:
-        """The gradient of a step, summed over all processes: loss and hits, float64 (2,)."""
+        """The gradient of this process's clips of a step: their loss and hits, float64 (2,)."""
         self._optimiser.zero_grad()
         sums = torch.zeros(2, dtype=torch.float64, device=self.where)
         for piece, (clips, labels) in zip(step.pieces, batches):
@@ -211,13 +210,17 @@ class Trainer:
                 own = slice(part.start - piece.places.start, part.stop - piece.places.start)
                 with self._drops.of(step.number, part):
                     sums += self._part(step, inputs[own], targets[own], labels[own])
-        self._add_up(sums)
         return sums
+
+    def _units(self, step: Step) -> Units:
+        """How many groups of the step's clips this process and the others have."""
+        every = order.units(step.clips, self.together)
+        own = [unit for piece in step.pieces for unit in piece.units]
+        after = sum(unit.start >= own[-1].stop for unit in every) if own else 0
+        return Units(len(own), after, len(every))
 
     def _add_up(self, sums: torch.Tensor) -> None:
         """Replace gradients and sums by their sums over all processes."""
-        if self._processes.count == 1:
-            return
         parameters = list(self.model.parameters())
         # a process without a clip of this step has no gradients, where others have some
         used = torch.tensor([float(each.grad is not None) for each in parameters])
@@ -267,9 +270,7 @@ class Trainer:
                 epoch, inside = divmod(number, self._steps)
                 raise UserError(
                     f"The loss of {self._run} is {loss} at step {inside + 1} of {self._steps} in "
-                    f"epoch {epoch + 1} of {self._recipe.epochs}; the last good state is kept in "
-                    ".scratch. Lower recipe.lr, set recipe.clip_grad, or look at input.std and the "
-                    "pre-trained weights."
+                    f"epoch {epoch + 1} of {self._recipe.epochs}; {_KEPT}"
                 )
         self._unseen.clear()
 
