@@ -11,7 +11,8 @@ from tests.support import training
 from tests.support.together import together
 from tests.support.training import recipe, train, trainer, weights
 
-MIXED = {"mixup": 0.8, "cutmix": 1.0, "clip_grad": 1.0}
+# Threads share the generator that mixing draws from, processes do not.
+CLIPPED = {"clip_grad": 1.0}
 
 
 def _alone(chosen: Recipe, epochs: int) -> tuple[list[float], dict[str, torch.Tensor]]:
@@ -23,7 +24,7 @@ def _alone(chosen: Recipe, epochs: int) -> tuple[list[float], dict[str, torch.Te
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("norm_clips", [None, 2, 3, 4])
 def test_processes_end_where_one_does(count: int, norm_clips: int | None) -> None:
-    chosen = recipe(norm_clips=norm_clips, **MIXED)
+    chosen = recipe(norm_clips=norm_clips, **CLIPPED)
     losses, alone = _alone(chosen, 3)
 
     def work(own: Processes) -> tuple[list[float], dict[str, torch.Tensor]]:
@@ -33,13 +34,11 @@ def test_processes_end_where_one_does(count: int, norm_clips: int | None) -> Non
     for found, values in together(count, work):
         assert found == pytest.approx(losses, rel=1e-4)
         for name, value in values.items():
-            # a batch norm does not see it: its gradient is rounding, which AdamW enlarges
-            if name != "conv.bias":
-                torch.testing.assert_close(value, alone[name], rtol=1e-3, atol=1e-5, msg=name)
+            torch.testing.assert_close(value, alone[name], rtol=1e-3, atol=1e-5, msg=name)
 
 
 def test_processes_go_on_from_a_state_in_mid_epoch_with_the_same_bits() -> None:
-    chosen = recipe(norm_clips=4, batch=4, **MIXED)
+    chosen = recipe(norm_clips=4, batch=4, **CLIPPED)
 
     def work(own: Processes, cut: bool) -> dict[str, torch.Tensor]:
         made = trainer(chosen, processes=own)

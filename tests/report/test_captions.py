@@ -1,6 +1,5 @@
 """The sentences under the curves and the figures of noise follow the tables."""
 
-import numpy as np
 import pandas as pd
 
 from signal_perception.report import captions, noise_captions
@@ -73,14 +72,8 @@ def test_cells_on_fewer_videos_are_named() -> None:
     assert "* 12 of 12 cells" in _sentences(noise_table(), videos=200)
 
 
-def test_curves_without_top_1_are_explained_and_others_need_no_words() -> None:
-    assert captions.curves({"swin": curve()}) == []
-    mixed = curve().assign(top1=np.nan)
-    (sentence,) = captions.curves({"swin": curve(), "i3d": mixed, "videomae_v1": mixed})
-    assert sentence.startswith("No top-1 of I3D, VideoMAE V1: under mixup")
-
-
 def test_a_validation_split_is_named_where_there_is_one() -> None:
     checked = curve().assign(validation_loss=1.0, validation_top1=50.0)
     (sentence,) = captions.curves({"swin": checked, "i3d": curve()})
     assert sentence.startswith("Dashed: Swin on videos of the training split")
+    assert captions.curves({"swin": curve()}) == []

@@ -37,7 +37,7 @@ def test_a_validation_split_is_dashed() -> None:
     assert "validation" not in [text.get_text() for text in plain.legends[0].get_texts()]
 
 
-def test_top_1_is_not_drawn_under_mixup() -> None:
+def test_what_was_not_measured_is_not_drawn() -> None:
     figure = curves_figure({"swin": curve(), "i3d": curve().assign(top1=np.nan)}, dpi=50)
     assert [len(axis.lines) for axis in figure.axes] == [2, 1, 2]
     assert figure.axes[1].lines[0].get_color() == style.looks(["swin"])["swin"][0]

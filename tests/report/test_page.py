@@ -11,7 +11,7 @@ from signal_perception.pipeline.params import Study
 from signal_perception.report.page import Page, page
 from signal_perception.report.settings import Report, Settings
 from signal_perception.report.tables import Results
-from tests.support.results import accuracy, curve, others, probe_table, results, sampling
+from tests.support.results import accuracy, others, probe_table, results, sampling
 from tests.support.spectral_tables import depth_table, spectra_table
 
 NO_NOISE: dict[str, Any] = {"noise": {}, "contrasts": {}, "robustness": {}, "noise_spectra": {}}
@@ -147,14 +147,6 @@ def test_ties_and_scores_that_are_no_numbers_are_told_below_table_1(made: Page) 
     page_text = text(make_page(replace(results(), accuracy=tied, **nothing)).html)
     assert "I3D: 1 video with another class tied with the true one, which counts by" in page_text
     assert "I3D: 2 videos with scores that are not finite, wrong." in page_text
-
-
-def test_the_page_says_why_a_training_curve_is_not_drawn(made: Page) -> None:
-    assert "mixup" not in made.html
-    curves = {"i3d": curve().assign(top1=float("nan"))}
-    nothing: dict[str, Any] = {"accuracy": {}, "spectra": {}, "depth": {}, **NO_NOISE}
-    mixed = make_page(replace(results(), curves=curves, **nothing))
-    assert "Fine-tuning. No top-1 of I3D: under mixup" in text(mixed.html)
 
 
 def _spectra_alone(**known: Any) -> Page:

@@ -1,6 +1,7 @@
 """A small network, its trainer, and clips of random pixels in steps."""
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from signal_perception.models.core.timm_layers import DropPath
 
 CLASSES = 3
 VIDEOS = 16
+_MAKING = Lock()
 # As the network has it: batch norm, dropout, drop path.
 EVERYTHING = ("norm", "drop", "path")
 
@@ -29,7 +31,8 @@ class Small(nn.Module):
 
     def __init__(self, parts: tuple[str, ...] = EVERYTHING) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(3, 4, 3)
+        # a batch norm would not see a bias, whose gradient is rounding then
+        self.conv = nn.Conv3d(3, 4, 3, bias=False)
         self.norm = nn.BatchNorm3d(4) if "norm" in parts else nn.GroupNorm(2, 4)
         self.block = nn.Linear(4, 4)
         self.drop_path = DropPath(0.5 if "path" in parts else 0.0)
@@ -82,8 +85,10 @@ def trainer(
     **options: Any,
 ) -> Trainer:
     """A trainer of a small network that always begins with the same weights."""
-    torch.manual_seed(0)
-    model = Small(parts)
+    # in threads, too
+    with _MAKING:
+        torch.manual_seed(0)
+        model = Small(parts)
     shown = {"frames": 3, "stride": 1, "size": 8, "mean": 0.5, "std": 0.5}
     standard = {"classes": CLASSES, "precision": "float32", "seed": 5, "run": "test"}
     return Trainer(

@@ -46,7 +46,7 @@ class Augment:
     colour_jitter: largest change of brightness, contrast and saturation.
     erasing: probability that a box of 2 to 33 % of the view becomes noise.
     mean, std: of the pixels per channel, on 0..1; the noise has them, so that it is standard normal
-        in what the model sees. Nothing but erasing needs them.
+        in what the model sees, as far as pixels go (0 to 255). Nothing but erasing needs them.
     """
 
     crop_area: tuple[float, float]

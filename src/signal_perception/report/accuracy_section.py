@@ -17,8 +17,8 @@ from signal_perception.report.tables import Results
 class Accuracy:
     """Table 1, what its test clips consist of, and notes.
 
-    table: Table 1 as numbers; rows: as text; training: what intervals say of it; notes: sentences
-    below it.
+    table: Table 1 as numbers; rows: as text; training: what intervals say of it; several_runs:
+    whether a model has several; notes: sentences below it.
     tied, not_finite: name of a model → videos of it, where there are any. pairs: k → models against
     each other. classes: the worst first. matrices, confused: of each model, a figure, or with many
     classes the pairs that are confused most. ece: name → expected calibration error, as text.
@@ -33,6 +33,7 @@ class Accuracy:
     controls: Sequence[str]
     has_poster: bool
     training: str
+    several_runs: bool
     notes: Sequence[str]
     tied: Mapping[str, int]
     not_finite: Mapping[str, int]
@@ -77,6 +78,7 @@ def accuracy(
         controls=_once(control for m in metrics for control in m["controls"]),
         has_poster=results.dataset in poster.TABLE1,
         training=runs.in_words((m.get("n_runs", 1) for m in metrics), "intervals"),
+        several_runs=any("n_runs" in m for m in metrics),
         notes=table1_text.notes(table),
         tied=_videos(results, "tied"),
         not_finite=_videos(results, "not_finite"),

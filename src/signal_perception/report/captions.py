@@ -10,12 +10,6 @@ from signal_perception.report import style, training_figure
 def curves(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Sentences under the training curves; none where there is nothing to explain."""
     sentences = []
-    models = training_figure.without_top1(tables)
-    if models:
-        sentences.append(
-            f"No top-1 of {', '.join(map(style.name, models))}: under mixup a training clip is a "
-            "mixture of two and has no one class."
-        )
     models = training_figure.validated(tables)
     if models:
         sentences.append(

@@ -16,8 +16,8 @@ FEWER_NOTE = (
     "whole split."
 )
 INTERVAL_NOTE = (
-    "In brackets: 95 % interval after Wilson on the effective number of videos, which come in "
-    "sources."
+    "In brackets: 95 % interval, of one run after Wilson on the effective number of videos, which "
+    "come in sources, of several over runs and videos (Student's t)."
 )
 AGAINST_NOTE = (
     "Ours − poster: points, with Newcombe's 95 % interval and p of χ² without correction (Fisher's "

@@ -44,12 +44,6 @@ def curves_figure(curves: Mapping[str, pd.DataFrame], *, dpi: int) -> Figure:
     return figure
 
 
-def without_top1(curves: Mapping[str, pd.DataFrame]) -> list[str]:
-    """The models whose top-1 on training clips was not measured."""
-    drawn = _drawn(curves, "top1")
-    return [model for model in curves if model not in drawn]
-
-
 def validated(curves: Mapping[str, pd.DataFrame]) -> list[str]:
     """The models that have numbers of a validation split."""
     found = [_drawn(curves, column) for column in _VALIDATION.values()]

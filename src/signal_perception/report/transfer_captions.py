@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from signal_perception.report import runs
 from signal_perception.report.transfer import Probes
 
 
@@ -16,9 +17,9 @@ def probe(probes: Probes, folds: int, *, others: bool) -> list[str]:
         "standardised and the probe is fitted on the training videos alone, its regularisation "
         f"chosen there among five over {folds} folds of whole sources. Against normalised depth "
         "i/(n − 1) over all taps.",
-        "Bands: 95 % intervals after Wilson on the effective number of videos, over "
+        "Bands: 95 % intervals, of one run after Wilson on the effective number of videos, over "
         f"{_videos(probes)} of one source; the horizontal one is that of the fine-tuned model, as "
-        "in Table 1. Training variance is not in the bands. Averages over time hold no order of "
+        f"in Table 1. {_training(probes)} Averages over time hold no order of "
         "frames but what the model has put into its channels. What a probe finds at a tap is "
         "there; it need not be what the model uses.",
     ]
@@ -38,10 +39,15 @@ def cka(probes: Probes) -> list[str]:
         "channels than there are videos; this is the unbiased one (HSIC₁ of Song et al. 2012), "
         "which is 0 on average for features that have nothing in common, and may be below. Pairs "
         "of videos of one source are left out, which are alike in any features.",
-        f"Bands: 95 % intervals by a jackknife over the sources of {_videos(probes)} of one "
-        "source, each by itself. Thin and dotted: the largest CKA of 19 orders of the videos, "
-        "which chance exceeds at one tap in 20.",
+        "Bands: 95 % intervals, of one run by a jackknife over the sources of "
+        f"{_videos(probes)} of one source, each by itself. {_training(probes)} Thin and dotted: "
+        "the largest CKA of 19 orders of the videos, which chance exceeds at one tap in 20.",
     ]
+
+
+def _training(probes: Probes) -> str:
+    """What bands say of training."""
+    return runs.in_words(runs.number(table) for each in probes.values() for table in each.values())
 
 
 def _videos(probes: Probes) -> str:
