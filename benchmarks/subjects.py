@@ -91,8 +91,8 @@ class Training:
 
     def step(self) -> None:
         units = order.units(self.clips, self.trainer.together)
-        pieces = order.pieces(range(self.clips), units)
+        pieces = tuple(order.pieces(range(self.clips), units))
         parts = [slice(piece.places.start, piece.places.stop) for piece in pieces]
         batches = ((self.pixels[part], self.labels[part]) for part in parts)
-        self.trainer.step(Step(self.number, self.clips, tuple(pieces)), batches)
+        self.trainer.step(Step(self.number, self.clips, pieces), batches)
         self.number += 1
