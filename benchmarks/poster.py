@@ -33,6 +33,7 @@ from signal_perception.models.core.state import State
 from signal_perception.models.core.taps import Tap, capture
 from signal_perception.noise import grid
 from signal_perception.noise.layers import layers
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import chosen_blocks
 from signal_perception.pipeline import params
 
@@ -132,10 +133,9 @@ def _noise(settings: params.Params, model: str, network: nn.Module) -> tuple[int
     plan = grid.plan(noise, entry.disturb, layers(model, network))
     components = registry.components(model, network)
     blocks, costs = _operations(model, network, entry.input)
+    options = Options(settings.seed, noise.scale, noise.mask, noise.order)
     firsts = [
-        blocks.index(
-            chosen_blocks(components[cell.component], cell, noise.order, settings.seed, repeat)[0]
-        )
+        blocks.index(chosen_blocks(components[cell.component], cell, options, repeat)[0])
         for cell in plan.cells
         if not cell.clean
         for repeat in range(noise.repeats)

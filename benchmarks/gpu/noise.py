@@ -19,6 +19,7 @@ from signal_perception.models.core import registry
 from signal_perception.noise.definitions import Cell, cell
 from signal_perception.noise.engine import Disturbers, Engine, Scored
 from signal_perception.noise.layers import layers
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import Disturber
 from signal_perception.noise.settings import Noise
 from signal_perception.pipeline.units import Write
@@ -120,7 +121,8 @@ def _disturbed(
 ) -> tuple[str, Mapping[str, torch.Tensor]]:
     """Hash of ΔW, and the weights under a cell."""
     components = registry.components(subject.name, model)
-    with Disturber(model, components, seed=0, scale=scale).disturbed(cell, 0) as disturbance:
+    disturber = Disturber(model, components, Options(seed=0, scale=scale))
+    with disturber.disturbed(cell, 0) as disturbance:
         return disturbance.sha256, _copy(model)
 
 

@@ -13,6 +13,7 @@ from signal_perception.models.core.taps import Tap
 from signal_perception.noise import definitions
 from signal_perception.noise.activations import ActivationDisturber
 from signal_perception.noise.definitions import Cell
+from signal_perception.noise.options import Options
 from signal_perception.pipeline.errors import UserError
 from tests.support.disturbed import hooks
 
@@ -61,7 +62,7 @@ def asked(component="mlp", sigma=0.5, gamma=0.45, rho=1.0, layers=LAYERS, **more
 
 def stream(**options) -> tuple[Stream, ActivationDisturber]:
     model = Stream()
-    return model, ActivationDisturber(model, TAPS, seed=0, **options)
+    return model, ActivationDisturber(model, TAPS, Options(seed=0, **options))
 
 
 def tokens(count=3, dtype=torch.float32) -> torch.Tensor:

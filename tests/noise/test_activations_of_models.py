@@ -15,6 +15,7 @@ from signal_perception.noise import definitions
 from signal_perception.noise.activations import ActivationDisturber
 from signal_perception.noise.definitions import Cell
 from signal_perception.noise.layers import tapped
+from signal_perception.noise.options import Options
 from tests.models.contract import build, clips, each_model, shared_model
 from tests.support.disturbed import hooks
 
@@ -48,7 +49,7 @@ def takes_it_on_its_patches_alone(
     model: nn.Module, images: torch.Tensor, kind: str, found: list[Tap]
 ) -> None:
     """The first tap of a kind gets σ·mask⊙Z on the patches of both clips, nothing elsewhere."""
-    disturber = ActivationDisturber(model, {kind: found}, seed=0, order="leading")
+    disturber = ActivationDisturber(model, {kind: found}, Options(seed=0, order="leading"))
     cell = asked(kind, gamma=0.5, rho=1e-9, layers=len({tap.block for tap in found}))
     first = found[0]
     with torch.inference_mode(), outputs(model, first) as heard:
@@ -98,7 +99,7 @@ def test_a_tap_within_a_sublayer_takes_it():
 def test_all_layers_at_once_are_disturbed(name):
     model, images = shared_model(name), clips(name)
     taps = tapped(registry.taps(name, model))
-    disturber = ActivationDisturber(model, taps, seed=0, scale="rel_fro")
+    disturber = ActivationDisturber(model, taps, Options(seed=0, scale="rel_fro"))
     for kind, found in taps.items():
         blocks = tuple(dict.fromkeys(tap.block for tap in found))
         cell = asked(kind, sigma=0.1, layers=len(blocks))
@@ -114,7 +115,7 @@ def test_it_runs_under_autocast_and_listeners_hear_it(name):
     model, images = shared_model(name), clips(name)
     every = registry.taps(name, model)
     taps = tapped(every)
-    disturber = ActivationDisturber(model, taps, seed=0, scale="rel_fro", order="leading")
+    disturber = ActivationDisturber(model, taps, Options(seed=0, scale="rel_fro", order="leading"))
     for component, found in taps.items():
         layers = len({tap.block for tap in found})
         cell = asked(component, gamma=1, rho=1e-9, layers=layers)
@@ -137,7 +138,7 @@ def test_it_runs_under_autocast_and_listeners_hear_it(name):
 def test_a_model_of_another_size_has_its_own_noise():
     model = build("i3d")
     taps = tapped(registry.taps("i3d", model))
-    disturber = ActivationDisturber(model, taps, seed=0, order="leading")
+    disturber = ActivationDisturber(model, taps, Options(seed=0, order="leading"))
     cell = asked("conv", layers=16, rho=1e-9)
     images = clips("i3d")
     digests = []

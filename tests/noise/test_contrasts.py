@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from signal_perception.models.core.taps import Weights
 from signal_perception.noise import contrasts, findings
+from signal_perception.noise.options import Options
 from signal_perception.noise.outcomes import Outcomes
 from signal_perception.noise.perturbation import Disturber
 from signal_perception.statistics.comparison import hierarchical_p_value, holm
@@ -203,7 +204,7 @@ def _findings(folder: Path, gain: dict[tuple[int, str], float], seed: int) -> pd
     clips = rng.standard_normal((VIDEOS // 4, WIDTH))[GROUPS] + rng.standard_normal((VIDEOS, WIDTH))
     x = torch.from_numpy(clips).float()
     model = Parallel(truth, gain)
-    disturber = Disturber(model, _weights(), seed=seed)
+    disturber = Disturber(model, _weights(), Options(seed=seed))
 
     @torch.no_grad()
     def score(number: int, repeat: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from signal_perception.models.core import registry
 from signal_perception.noise.corruption import loss_gradient
 from signal_perception.noise.definitions import cell
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import Disturber
 from tests.models.contract import CLASSES, build, clips
 
@@ -103,7 +104,8 @@ def test_the_loss_rises_along_it_as_calculus_says_and_hardly_with_noise(name, co
     components = registry.components(name, model)
     names = {piece.parameter for piece in components[component]}
     gradient = loss_gradient(model, names, [(images, labels)])
-    disturber = Disturber(model, components, seed=0, scale="rel_fro", gradient=lambda: gradient)
+    options = Options(seed=0, scale="rel_fro")
+    disturber = Disturber(model, components, options, gradient=lambda: gradient)
     layers = len({piece.block for piece in components[component]})
 
     @torch.inference_mode()

@@ -9,6 +9,7 @@ import torch
 
 from signal_perception.noise import definitions
 from signal_perception.noise.draws import Draws
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import Disturber
 from signal_perception.pipeline.errors import UserError
 from tests.support.attention import (
@@ -27,6 +28,7 @@ PARTS = "qkv"
 
 def test_fused_and_separate_projections_receive_the_same_noise():
     joint, apart = network(Fused), network(Separate)
+    options = Options(seed=0, scale="rel_std")
     with torch.no_grad():
         for one, other in zip(joint.attentions, apart.attentions):
             for j, part in enumerate("qkv"):
@@ -34,10 +36,8 @@ def test_fused_and_separate_projections_receive_the_same_noise():
     for component in ("q", "v", "spatial_attn"):
         cell = asked(component, "middle", 0.3, 0.45, 0.5)
         with (
-            Disturber(joint, fused_weights(), seed=0, scale="rel_std").disturbed(cell, 2) as one,
-            Disturber(apart, separate_weights(), seed=0, scale="rel_std").disturbed(
-                cell, 2
-            ) as other,
+            Disturber(joint, fused_weights(), options).disturbed(cell, 2) as one,
+            Disturber(apart, separate_weights(), options).disturbed(cell, 2) as other,
         ):
             for a, b in zip(joint.attentions, apart.attentions):
                 assert torch.equal(a.qkv.weight, torch.cat([b.q.weight, b.k.weight, b.v.weight]))
@@ -185,7 +185,7 @@ def delta(cell, repeat, address):
 def test_a_gpu_has_the_same_noise_and_the_same_disturbed_weights(scale):
     model, disturber = fused(scale=scale)
     copy = network(Fused).cuda()
-    elsewhere = Disturber(copy, fused_weights(), seed=0, scale=scale)
+    elsewhere = Disturber(copy, fused_weights(), Options(seed=0, scale=scale))
     for repeat, component in enumerate(("q", "spatial_attn", "proj")):
         cell = asked(component, "all", 0.2, 0.45, 0.5)
         with disturber.disturbed(cell, repeat) as one, elsewhere.disturbed(cell, repeat) as other:
@@ -246,7 +246,7 @@ def test_cells_of_another_kind_or_model_are_refused():
 
 def test_an_unknown_component_is_refused_with_what_exists():
     model = network(Fused)
-    disturber = Disturber(model, {**fused_weights(), "conv": []}, seed=0)
+    disturber = Disturber(model, {**fused_weights(), "conv": []}, Options(seed=0))
     for missing in ("temporal_attn", "conv"):
         with (
             pytest.raises(

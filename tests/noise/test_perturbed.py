@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from signal_perception.models.core import registry
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import Disturber, perturbed
 from signal_perception.pipeline.errors import UserError
 from tests.models.contract import build, each_model
@@ -17,7 +18,7 @@ def test_any_model_is_disturbed_without_its_name(name):
     components = registry.components(name, model)
     assert registry.components_of(model) == components
     for component, slices in components.items():
-        named = Disturber(model, components, seed=3)
+        named = Disturber(model, components, Options(seed=3))
         layers = len({piece.block for piece in slices})
         cell = asked(component, "all", 0.2, 0.45, 0.5, layers=layers)
         with perturbed(

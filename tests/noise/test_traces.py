@@ -7,6 +7,7 @@ import torch
 
 from signal_perception.noise import definitions
 from signal_perception.noise.draws import Draws
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import Disturber
 from signal_perception.seeding import generator
 from tests.support.attention import (
@@ -33,7 +34,7 @@ def test_the_clean_weights_come_back_after_any_sequence_of_cells():
     model = network(Fused)
     clean = state(model)
     gradient = {name: torch.ones_like(value) for name, value in clean.items()}
-    disturber = Disturber(model, fused_weights(), seed=0, gradient=lambda: gradient)
+    disturber = Disturber(model, fused_weights(), Options(seed=0), gradient=lambda: gradient)
     rng = generator(0, "cells")
     for number in range(40):
         component, pool = rng.choice(["q", "spatial_attn", "proj"]), rng.choice(definitions.POOLS)
@@ -90,7 +91,7 @@ def test_elements_outside_the_mask_keep_their_bits():
         # no float32 holds these
         model.attentions[0].qkv.weight += 1e-12
         model.attentions[0].qkv.weight[:, 0] = -0.0
-    disturber = Disturber(model, fused_weights(), seed=0)
+    disturber = Disturber(model, fused_weights(), Options(seed=0))
     cell = asked("q", "all", 0.2, 0.25, 1)
     clean = state(model)["blocks.0.qkv.weight"]
     change = difference(model, disturber, cell)["blocks.0.qkv.weight"]

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import Disturber
 from signal_perception.pipeline.errors import UserError
 from tests.support.attention import LAYERS, Fused, fused_weights, network
@@ -23,7 +24,7 @@ def uphill(model, value=None) -> dict[str, torch.Tensor]:
 def test_the_worst_case_has_the_energy_and_the_places_of_the_noise():
     model = network(Fused)
     gradient = uphill(model)
-    disturber = Disturber(model, fused_weights(), seed=0, gradient=lambda: gradient)
+    disturber = Disturber(model, fused_weights(), Options(seed=0), gradient=lambda: gradient)
     noise = asked("spatial_attn", "all", 0.2, 0.45, 0.5)
     worst = asked("spatial_attn", "all", 0.2, 0.45, 0.5, "gradient")
     for repeat in range(3):
@@ -56,7 +57,7 @@ def test_the_gradient_is_computed_once_of_the_clean_model_and_only_if_needed():
         calls.append(same_bits(state(model), clean))
         return uphill(model)
 
-    disturber = Disturber(model, fused_weights(), seed=0, gradient=gradient)
+    disturber = Disturber(model, fused_weights(), Options(seed=0), gradient=gradient)
     assert hash_of(disturber, asked("q", "all", 0.2, 0.45, 1))
     assert hash_of(disturber, asked("q", "all", 0.0, 0.45, 1, "gradient")) == ""
     assert calls == []
@@ -72,7 +73,8 @@ def test_a_gradient_of_any_length_is_a_direction_alone():
 
     def digest(length: float) -> str:
         long = {name: length * value for name, value in uphill(model).items()}
-        return hash_of(Disturber(model, fused_weights(), seed=0, gradient=lambda: long), cell)
+        disturber = Disturber(model, fused_weights(), Options(seed=0), gradient=lambda: long)
+        return hash_of(disturber, cell)
 
     assert digest(2.0**-60) == digest(1.0) == digest(2.0**60)
 
@@ -82,7 +84,7 @@ def test_a_gradient_that_says_no_way_up_is_refused(value):
     model = network(Fused)
     clean = state(model)
     disturber = Disturber(
-        model, fused_weights(), seed=0, gradient=lambda: uphill(model, torch.tensor(value))
+        model, fused_weights(), Options(seed=0), gradient=lambda: uphill(model, torch.tensor(value))
     )
     cell = asked("v", "all", 0.2, 0.45, 1, "gradient")
     with (
@@ -96,7 +98,7 @@ def test_a_gradient_that_says_no_way_up_is_refused(value):
 def test_no_element_reached_is_no_change_whatever_the_gradient():
     model = network(Fused)
     clean = state(model)
-    disturber = Disturber(model, fused_weights(), seed=0, gradient=lambda: uphill(model))
+    disturber = Disturber(model, fused_weights(), Options(seed=0), gradient=lambda: uphill(model))
     for kind in ("weights", "gradient"):
         # a hundredth of 36
         with disturber.disturbed(asked("v", "all", 0.2, 0.01, 1, kind), 0) as applied:

@@ -5,6 +5,7 @@ from torch import nn
 
 from signal_perception.noise import definitions
 from signal_perception.noise.definitions import Cell
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import Disturber
 from tests.support.attention import LAYERS, Fused, fused_weights, network
 
@@ -17,7 +18,7 @@ def asked(component, pool, sigma, gamma, rho, kind="weights", layers=LAYERS) -> 
 
 def fused(**options):
     model = network(Fused, options.pop("dtype", torch.float32))
-    return model, Disturber(model, fused_weights(), seed=0, **options)
+    return model, Disturber(model, fused_weights(), Options(seed=0, **options))
 
 
 def state(model):

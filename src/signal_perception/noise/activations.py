@@ -8,16 +8,17 @@ drawn by seed, repeat and the tap's name.
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from signal_perception.models.core.state import State, Tokens
-from signal_perception.models.core.taps import Tap, canonical
-from signal_perception.noise.definitions import ORDERS, SCALES, Cell, check_known
+from signal_perception.models.core.taps import Tap, canonical, follow
+from signal_perception.noise.definitions import Cell
 from signal_perception.noise.draws import Draws
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import (
     Disturbance,
     chosen_blocks,
@@ -33,26 +34,14 @@ class ActivationDisturber:
     Parameters
     ----------
     model: any module. taps: kind → taps in execution order (`layers.tapped`).
-    seed: of all draws. mask: one of MASKS. order: one of ORDERS.
-    scale: one of SCALES. With every relative one σ is in units of the clip's own root mean square
-        over the patches that the tap hears.
+    options: with every relative scale σ is in units of the clip's own root mean square over the
+        patches that the tap hears.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        taps: Mapping[str, Sequence[Tap]],
-        *,
-        seed: int,
-        scale: str = "absolute",
-        mask: str = "exact",
-        order: str = "random",
-    ):
-        check_known("scale of the noise", scale, SCALES)
-        check_known("order of layers", order, ORDERS)
-        self._model, self._taps, self._seed = model, taps, seed
-        self._relative, self._order = scale != "absolute", order
-        self._draws = Draws(seed, mask)
+    def __init__(self, model: nn.Module, taps: Mapping[str, Sequence[Tap]], options: Options):
+        self._model, self._taps, self._options = model, taps, options
+        self._relative = options.scale != "absolute"
+        self._draws = Draws(options.seed, options.mask)
         self._active = False
 
     def blocks(self, cell: Cell, repeat: int) -> tuple[int, ...]:
@@ -60,7 +49,7 @@ class ActivationDisturber:
 
         Everything before the first of them computes as if clean.
         """
-        return chosen_blocks(self._owned(cell), cell, self._order, self._seed, repeat)
+        return chosen_blocks(self._owned(cell), cell, self._options, repeat)
 
     @contextmanager
     def disturbed(self, cell: Cell, repeat: int, *, hashed: bool = True) -> Iterator[Disturbance]:
@@ -76,19 +65,21 @@ class ActivationDisturber:
             raise RuntimeError("The model is disturbed already; leave one cell before the next.")
         blocks = self.blocks(cell, repeat)
         disturbance = Disturbance(blocks, "")
-        hooks = [
-            _Hook(tap, partial(self._noise, tap, cell, repeat), self._relative)
+        changes = {
+            tap: _Change(partial(self._noise, tap, cell, repeat), self._relative)
             for tap in self._owned(cell)
             if tap.block in blocks
-        ]
+        }
+
+        def visit(tap: Tap, output: State, grid: tuple[int, ...]) -> State:
+            return changes[tap].made(tap, output, grid)
+
         self._active = True
         try:
-            with ExitStack() as handles:
-                for hook in hooks:
-                    hook.register(self._model, handles)
+            with follow(self._model, list(changes), visit):
                 yield disturbance
             if hashed:
-                disturbance.sha256 = _sha256(hooks)
+                disturbance.sha256 = _sha256(changes)
         finally:
             self._active = False
 
@@ -113,34 +104,21 @@ class ActivationDisturber:
         return owned(self._taps, cell.component, "kind of tap")
 
 
-class _Hook:
+class _Change:
     """What changes the output of one tap's module.
 
     noise: (t h w c) for each shape of clips that came by. draw: makes it for a shape and a device.
     """
 
-    def __init__(
-        self, tap: Tap, draw: Callable[[torch.Size, torch.device], Tensor], relative: bool
-    ):
-        self.tap, self.noise = tap, dict[torch.Size, Tensor]()
+    def __init__(self, draw: Callable[[torch.Size, torch.device], Tensor], relative: bool):
+        self.noise: dict[torch.Size, Tensor] = {}
         self._draw, self._relative = draw, relative
-        self._grid: tuple[int, ...] = ()
 
-    def register(self, model: nn.Module, handles: ExitStack) -> None:
-        """Listen to the model until the handles are closed."""
-        sublayer, module = map(model.get_submodule, (self.tap.sublayer, self.tap.module))
-        handles.enter_context(sublayer.register_forward_pre_hook(self._before))
-        handles.enter_context(module.register_forward_hook(self._after))
-
-    def _before(self, _module: nn.Module, args: tuple[State, ...]) -> None:
-        state = args[0]
-        self._grid = state.grid if isinstance(state, Tokens) else tuple(state.shape[2:])
-
-    def _after(self, _module: nn.Module, _args: object, output: State) -> State:
+    def made(self, tap: Tap, output: State, grid: tuple[int, ...]) -> State:
         """A changed copy of the output, in its own dtype."""
         changed = (output.x if isinstance(output, Tokens) else output).clone()
         # a view: what is added to it stands in the copy
-        heard = canonical(self.tap, changed, self._grid)
+        heard = canonical(tap, changed, grid)
         with torch.no_grad():
             noise = self._of(heard)
         heard += noise
@@ -164,13 +142,13 @@ def _rms(heard: Tensor) -> Tensor:
     return rms.float().view(-1, 1, 1, 1, 1)
 
 
-def _sha256(hooks: Sequence[_Hook]) -> str:
+def _sha256(changes: Mapping[Tap, _Change]) -> str:
     """Of the noise at all taps that ran; empty where none did."""
     digest, ran = hashlib.sha256(), False
-    for hook in hooks:
-        for shape, noise in sorted(hook.noise.items()):
+    for tap, change in changes.items():
+        for shape, noise in sorted(change.noise.items()):
             ran = True
-            digest.update("\x1f".join([hook.tap.name, *map(str, shape), ""]).encode())
+            digest.update("\x1f".join([tap.name, *map(str, shape), ""]).encode())
             # 0 outside the mask, as ΔW of weights has it
             digest.update(little_endian(noise + 0.0))
     return digest.hexdigest() if ran else ""

@@ -24,6 +24,7 @@ from signal_perception.models.core.taps import Tap
 from signal_perception.noise.activations import ActivationDisturber
 from signal_perception.noise.definitions import Cell
 from signal_perception.noise.layers import tapped
+from signal_perception.noise.options import Options
 from signal_perception.noise.perturbation import Disturbance, Disturber
 from signal_perception.noise.prefix import Prefix
 from signal_perception.noise.settings import Noise
@@ -63,23 +64,9 @@ class Disturbers:
         self._model = module = scorer.model
         self._components = registry.components(model, module)
         self._taps = tapped(registry.taps(model, module))
-        self._weights = Disturber(
-            module,
-            self._components,
-            seed=seed,
-            scale=noise.scale,
-            mask=noise.mask,
-            order=noise.order,
-            gradient=gradient,
-        )
-        self._activations = ActivationDisturber(
-            module,
-            self._taps,
-            seed=seed,
-            scale=noise.scale,
-            mask=noise.mask,
-            order=noise.order,
-        )
+        options = Options(seed, noise.scale, noise.mask, noise.order)
+        self._weights = Disturber(module, self._components, options, gradient=gradient)
+        self._activations = ActivationDisturber(module, self._taps, options)
 
     def blocks(self, cell: Cell, repeat: int) -> tuple[int, ...]:
         """The blocks that a cell disturbs in a repeat, in execution order."""

@@ -77,6 +77,25 @@ def plan(noise: Noise, disturb: str, layers: Layers) -> Plan:
     return Plan(tuple(numbers), tuple(places))
 
 
+def described(place: Place, cell: Cell, kappa: float) -> dict[str, object]:
+    """What tables say of a cell at a place, in the order of their columns."""
+    return {
+        "grid": place.grid,
+        "panel": place.panel,
+        "kind": cell.kind,
+        "component": cell.component,
+        "pool": cell.pool,
+        "x": place.axes[0],
+        "y": place.axes[1],
+        "sigma": cell.sigma,
+        "gamma": cell.gamma,
+        "rho": place.rho,
+        "layers": cell.layers,
+        "pool_layers": cell.pool_layers,
+        "kappa": kappa,
+    }
+
+
 def listened(noise: Noise, plan: Plan) -> list[Place]:
     """The places whose cells the taps are listened to under: the middle one of each panel.
 

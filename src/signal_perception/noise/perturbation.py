@@ -14,19 +14,17 @@ from torch import Tensor, nn
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import Weights
 from signal_perception.noise.definitions import (
-    ORDERS,
-    SCALES,
     Cell,
     Size,
     address,
     cell,
-    check_known,
     chosen_layers,
     measure,
     pool_layers,
     relative_amplitude,
 )
 from signal_perception.noise.draws import Drawn, Draws
+from signal_perception.noise.options import Options
 from signal_perception.pipeline.errors import UserError
 
 
@@ -53,7 +51,6 @@ class Disturber:
     model: any module; what it computes in between is no concern of this class, but nobody else may
         change its weights.
     weights: component → slices in execution order (`registry.components`).
-    seed: of all draws. scale: one of SCALES. mask: one of MASKS. order: one of ORDERS.
     gradient: answers with the gradient of the loss, parameter's name → float32, of the clean model;
         it is called once, for the first cell of kind `gradient`.
     """
@@ -62,18 +59,12 @@ class Disturber:
         self,
         model: nn.Module,
         weights: Mapping[str, Sequence[Weights]],
+        options: Options,
         *,
-        seed: int,
-        scale: str = "absolute",
-        mask: str = "exact",
-        order: str = "random",
         gradient: Callable[[], Mapping[str, Tensor]] | None = None,
     ):
-        check_known("scale of the noise", scale, SCALES)
-        check_known("order of layers", order, ORDERS)
-        self._weights, self._seed = weights, seed
-        self._scale, self._order = scale, order
-        self._draws = Draws(seed, mask)
+        self._weights, self._options = weights, options
+        self._draws = Draws(options.seed, options.mask)
         self._parameters = dict(model.named_parameters())
         self._clean = {
             name: self._parameters[name].detach().clone()
@@ -88,7 +79,7 @@ class Disturber:
 
         Everything before the first of them computes as if clean.
         """
-        return chosen_blocks(self._slices(cell), cell, self._order, self._seed, repeat)
+        return chosen_blocks(self._slices(cell), cell, self._options, repeat)
 
     @contextmanager
     def disturbed(self, cell: Cell, repeat: int, *, hashed: bool = True) -> Iterator[Disturbance]:
@@ -184,7 +175,7 @@ class Disturber:
         """Computed once, in float64 on the CPU: the same on every device."""
         if w not in self._sizes:
             numbers = self._clean_rows(w).cpu().double().numpy()
-            self._sizes[w] = measure(numbers, self._scale)
+            self._sizes[w] = measure(numbers, self._options.scale)
         return self._sizes[w]
 
     def _rows(self, w: Weights) -> Tensor:
@@ -222,9 +213,7 @@ def perturbed(
     """
     slices = owned(registry.components_of(model), component, "component")
     asked = cell(component, len(blocks_of(slices)), pool=pool, sigma=sigma, gamma=gamma, rho=rho)
-    disturber = Disturber(
-        model, {component: slices}, seed=seed, scale=scale, mask=mask, order=order
-    )
+    disturber = Disturber(model, {component: slices}, Options(seed, scale, mask, order))
     with disturber.disturbed(asked, repeat) as disturbance:
         yield disturbance
 
@@ -261,7 +250,7 @@ def pool_of(pieces: Sequence[Piece], cell: Cell) -> range:
 
 
 def chosen_blocks(
-    pieces: Sequence[Piece], cell: Cell, order: str, seed: int, repeat: int
+    pieces: Sequence[Piece], cell: Cell, options: Options, repeat: int
 ) -> tuple[int, ...]:
     """The blocks that a cell disturbs in a repeat, in execution order; none where it is clean."""
     pool_of(pieces, cell)
@@ -269,7 +258,7 @@ def chosen_blocks(
         return ()
     blocks = blocks_of(pieces)
     layers = chosen_layers(
-        len(blocks), cell.pool, cell.layers, order=order, seed=seed, repeat=repeat
+        len(blocks), cell.pool, cell.layers, order=options.order, seed=options.seed, repeat=repeat
     )
     return tuple(blocks[layer] for layer in layers)
 

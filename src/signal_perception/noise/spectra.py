@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from signal_perception.fourier.definitions import calibrated_epsilon, omega, representative
 from signal_perception.noise.definitions import Cell
-from signal_perception.noise.grid import Place
+from signal_perception.noise.grid import Place, described
 from signal_perception.noise.listening import CLEAN, Heard
 from signal_perception.noise.outcomes import Outcomes
 from signal_perception.pipeline.units import Unit
@@ -99,12 +99,12 @@ def rows(
     """The rows of `table`."""
     parts = []
     for place, cell in places:
-        noisy = found.noisy[cell]
+        noisy, facts = found.noisy[cell], described(place, cell, kappa[cell])
         taps = range(len(found.taps.names))
         each = pd.DataFrame([_row(noisy[..., tap], found.clean[:, tap], resamples) for tap in taps])
         parts.append(
             each.assign(
-                **_of_place(place, cell, kappa[cell]),
+                **{name: fact for name, fact in facts.items() if name in COLUMNS},
                 **_of_taps(found.taps),
                 p_holm=holm(each["p"].to_numpy(np.float64)),
                 repeats=len(noisy),
@@ -126,22 +126,6 @@ def _row(noisy: NDArray, clean: NDArray, resamples: Resamples) -> dict[str, floa
         "low": low,
         "high": high,
         "p": hierarchical_p_value(change, resamples),
-    }
-
-
-def _of_place(place: Place, cell: Cell, kappa: float) -> dict[str, object]:
-    return {
-        "grid": place.grid,
-        "panel": place.panel,
-        "component": cell.component,
-        "pool": cell.pool,
-        "kind": cell.kind,
-        "sigma": cell.sigma,
-        "gamma": cell.gamma,
-        "rho": place.rho,
-        "layers": cell.layers,
-        "pool_layers": cell.pool_layers,
-        "kappa": kappa,
     }
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from signal_perception.noise.definitions import Cell, relative_robustness
 from signal_perception.noise.engine import Scored
-from signal_perception.noise.grid import Place
+from signal_perception.noise.grid import described
 from signal_perception.noise.outcomes import KS, Outcomes
 from signal_perception.pipeline.units import Unit
 
@@ -78,7 +78,7 @@ def cells(dataset: str, model: str, outcomes: Outcomes, views: int) -> pd.DataFr
     numbers = [_numbers(outcomes, number) for number in range(len(plan.cells))]
     rows = [
         {"dataset": dataset, "model": model}
-        | _of_place(place, plan.cells[place.cell], outcomes.cells[place.cell].kappa)
+        | described(place, plan.cells[place.cell], outcomes.cells[place.cell].kappa)
         | numbers[place.cell]
         | {"views": views}
         for place in plan.places
@@ -147,24 +147,6 @@ def _score_table(
     return pa.table(
         columns | {"video": list(ids), "label": labels.astype(np.int32), "scores": lists}
     )
-
-
-def _of_place(place: Place, cell: Cell, kappa: float) -> dict[str, object]:
-    return {
-        "grid": place.grid,
-        "panel": place.panel,
-        "kind": cell.kind,
-        "component": cell.component,
-        "pool": cell.pool,
-        "x": place.axes[0],
-        "y": place.axes[1],
-        "sigma": cell.sigma,
-        "gamma": cell.gamma,
-        "rho": place.rho,
-        "layers": cell.layers,
-        "pool_layers": cell.pool_layers,
-        "kappa": kappa,
-    }
 
 
 def _numbers(outcomes: Outcomes, number: int) -> dict[str, object]:

@@ -109,14 +109,16 @@ def mlp_weights(model: nn.Module, component: str, block: int, mlp: str) -> list[
 
 
 @contextmanager
-def listen(
-    model: nn.Module, taps: Sequence[Tap], hear: Callable[[str, torch.Tensor], object]
+def follow(
+    model: nn.Module,
+    taps: Sequence[Tap],
+    visit: Callable[[Tap, State, tuple[int, ...]], State | None],
 ) -> Iterator[None]:
-    """Inside the context each forward of `model` calls `hear(name, activation)` for every tap.
+    """Inside the context each forward of `model` calls `visit(tap, output, grid)` for every tap.
 
-    Taps are heard as the model comes to them. An activation is canonical (b t h w c), float32,
-    often a view of memory that the model goes on to use. The hooks are gone when the context ends,
-    also after an error.
+    Taps are visited as the model comes to them, with the output of their module and the grid that
+    `canonical` asks for. What a visit answers takes the output's place; None leaves it there. The
+    hooks are gone when the context ends, also after an error.
     """
     grids: dict[str, tuple[int, ...]] = {}
 
@@ -125,8 +127,8 @@ def listen(
         # a state that is no Tokens is a feature map (b c t h w)
         grids[sublayer] = state.grid if isinstance(state, Tokens) else tuple(state.shape[2:])
 
-    def after(tap: Tap, _module: nn.Module, _args: object, output: State) -> None:
-        hear(tap.name, canonical(tap, output, grids[tap.sublayer]).float())
+    def after(tap: Tap, _module: nn.Module, _args: object, output: State) -> State | None:
+        return visit(tap, output, grids[tap.sublayer])
 
     with ExitStack() as hooks:
         for sublayer in dict.fromkeys(tap.sublayer for tap in taps):
@@ -135,6 +137,23 @@ def listen(
         for tap in taps:
             module = _module(model, tap.module)
             hooks.enter_context(module.register_forward_hook(partial(after, tap)))
+        yield
+
+
+@contextmanager
+def listen(
+    model: nn.Module, taps: Sequence[Tap], hear: Callable[[str, torch.Tensor], object]
+) -> Iterator[None]:
+    """Inside the context each forward of `model` calls `hear(name, activation)` for every tap.
+
+    As `follow` visits them. An activation is canonical (b t h w c), float32, often a view of memory
+    that the model goes on to use.
+    """
+
+    def visit(tap: Tap, output: State, grid: tuple[int, ...]) -> None:
+        hear(tap.name, canonical(tap, output, grid).float())
+
+    with follow(model, taps, visit):
         yield
 
 
