@@ -30,6 +30,7 @@ from signal_perception.noise.layers import layers
 from signal_perception.noise.settings import Noise
 from signal_perception.pipeline.units import Write
 from signal_perception.vocabulary import CLIP
+from tests.support import grids
 
 MODEL = "timesformer_divided"
 NETWORK: dict[str, Any] = {
@@ -48,16 +49,8 @@ _WANTED = {"front": 1.0, "middle": 1.5, "rear": 2.8}
 
 # A unit and the bytes of its scores.
 Scores = dict[Scored, bytes]
-POSTER: dict[str, Any] = {
+POSTER: dict[str, Any] = grids.NOISE | {
     "repeats": _REPEATS,
-    "scale": "absolute",
-    "mask": "exact",
-    "order": "random",
-    "bootstrap": 100,
-    "precision": None,
-    "worst_case": False,
-    "views": "all",
-    "listen": [],
     "gamma": [0.05, 0.25, 0.45, 0.65, 0.85],
     "grids": {
         "figure2": {"panels": "parts", "sigma": [0.1, 0.2, 0.3, 0.4, 0.5], "rho": 0.5},

@@ -17,27 +17,15 @@ from signal_perception.noise.corruption import loss_gradient
 from signal_perception.noise.definitions import POOLS
 from signal_perception.noise.engine import Disturbers, Engine, Scored
 from signal_perception.noise.layers import layers
-from signal_perception.noise.settings import Noise
 from signal_perception.noise.steps import steps
 from signal_perception.vocabulary import CLIP
 from tests.models import contract
+from tests.support.grids import noise
 
 # A batch and a bit of two views each, and a part that fills no batch.
 PARTS = [(0, 1, 2, 3, 4, 5, 6, 7, 8), (10, 9, 11)]
 VIEWS = 2
-NOISE = Noise(
-    repeats=2,
-    scale="rel_fro",
-    mask="exact",
-    order="random",
-    bootstrap=100,
-    precision=None,
-    worst_case=False,
-    views="all",
-    listen=(),
-    gamma=(1.0,),
-    grids={},
-)
+NOISE = noise({}, scale="rel_fro", gamma=[1.0])
 # σ, γ, ρ
 SHARES = ((0.2, 0.3, 0.5), (0.8, 1.0, 1.0))
 

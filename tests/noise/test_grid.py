@@ -12,6 +12,7 @@ from signal_perception.noise.layers import layers
 from signal_perception.noise.settings import Noise
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import read_yaml
+from tests.support.grids import NOISE
 from tests.support.project import ROOT
 
 ATTENTION = Layers(
@@ -20,22 +21,11 @@ ATTENTION = Layers(
     ),
     activations={"mlp": 12, "mlp.branch": 12, "spatial_attn": 12},
 )
-COMMON: dict[str, Any] = {
-    "repeats": 5,
-    "bootstrap": 100,
-    "scale": "absolute",
-    "mask": "exact",
-    "order": "random",
-    "precision": None,
-    "worst_case": False,
-    "views": "all",
-    "listen": [],
-    "gamma": [0.05, 0.25, 0.45, 0.65, 0.85],
-}
 
 
 def noise(grids: dict[str, dict[str, Any]], **changed: Any) -> Noise:
-    return Noise.model_validate(COMMON | {"grids": grids} | changed)
+    gammas = [0.05, 0.25, 0.45, 0.65, 0.85]
+    return Noise.model_validate(NOISE | {"gamma": gammas, "grids": grids} | changed)
 
 
 def planned(grids: dict[str, dict[str, Any]], component: str = "mlp", **changed: Any) -> Plan:

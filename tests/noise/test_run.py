@@ -25,21 +25,10 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.units import Unit, Write, write_atomically
 from tests.support import tiny_model
 from tests.support.clips import make_store
+from tests.support.grids import NOISE
 
 NETWORK = tiny_model.NETWORK | {"depth": 3}
 VIDEOS = 200
-NOISE: dict[str, Any] = {
-    "repeats": 2,
-    "scale": "rel_fro",
-    "mask": "exact",
-    "order": "random",
-    "bootstrap": 100,
-    "precision": None,
-    "worst_case": False,
-    "views": "all",
-    "listen": [],
-    "gamma": [0.5],
-}
 THIRDS: dict[str, Any] = {"panels": "thirds", "sigma": [0.0, 0.3, 3.0], "rho": 1.0}
 
 
@@ -78,7 +67,7 @@ def settings(grids: dict[str, dict[str, Any]], **changed: Any) -> Settings:
             "cpu_threads": 1,
             "finetune": {"precision": "float32"},
             "views": {"clips": 1, "crops": 1},
-            "noise": NOISE | {"grids": grids} | changed,
+            "noise": NOISE | {"scale": "rel_fro", "grids": grids} | changed,
             "model": {
                 "network": NETWORK,
                 "input": Input.model_validate(tiny_model.INPUT).model_dump(),

@@ -13,6 +13,7 @@ from signal_perception.noise.outcomes import Outcomes
 from signal_perception.noise.settings import Noise
 from signal_perception.pipeline.units import Unit
 from signal_perception.statistics.intervals import resamples
+from tests.support.grids import noise
 
 CLASSES = 8
 ATTENTION = {"spatial_attn": 6} | {f"spatial_attn.{part}": 6 for part in "qkv"}
@@ -20,20 +21,7 @@ ATTENTION = {"spatial_attn": 6} | {f"spatial_attn.{part}": 6 for part in "qkv"}
 
 def settings(grids: Mapping[str, Mapping[str, Any]], **changed: object) -> Noise:
     """Of a noise stage with these grids."""
-    values = {
-        "repeats": 3,
-        "scale": "absolute",
-        "mask": "exact",
-        "order": "random",
-        "bootstrap": 300,
-        "precision": None,
-        "worst_case": False,
-        "views": "all",
-        "listen": [],
-        "gamma": [0.5],
-        "grids": grids,
-    }
-    return Noise.model_validate(values | changed)
+    return noise(grids, **{"repeats": 3, "bootstrap": 300} | changed)
 
 
 def plan(
