@@ -9,6 +9,7 @@ anew each time, as those are that do not fit in memory. Both sides take turns, i
 
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -17,7 +18,7 @@ import psutil
 
 from benchmarks.stores import of_scenes
 from benchmarks.subjects import ROOT, Subject
-from benchmarks.timing import load, paired, spread
+from benchmarks.timing import load, paired, ratio, spread
 from signal_perception.clips import order
 from signal_perception.clips.datasets import TrainClips, loader
 from signal_perception.clips.order import Step
@@ -51,21 +52,27 @@ def _of(name: str, store: ClipStore) -> str:
     batches = iter(loader(clips, [[video] for video in _endless(len(clips))]))
     unit = [range(1)]
 
+    loading: list[float] = []
+
     def fed() -> None:
-        piece = next(order.pieces([0], unit))
-        training.trainer.step(Step(training.number, 1, (piece,)), batches)
+        start = time.process_time()
+        batch = next(batches)
+        loading.append(time.process_time() - start)
+        (piece,) = order.pieces([0], unit)
+        training.trainer.step(Step(training.number, 1, (piece,)), iter([batch]))
         training.number += 1
 
     fed()
+    loading.clear()
     memory = psutil.Process().memory_info().rss
     seconds = paired({"loader": fed, "ready": training.step}, _ROUNDS, where)
     grown = (psutil.Process().memory_info().rss - memory) / 1e6
-    pairs = zip(seconds["loader"], seconds["ready"], strict=True)
-    shares = [100 * (1 - ready.cpu / with_loader.cpu) for with_loader, ready in pairs]
+    shares = [100 * part / each.cpu for part, each in zip(loading, seconds["loader"], strict=True)]
     rate = 1 / min(each.wall for each in seconds["loader"])
     return (
-        f"{name}: {rate:.3g} clips/s; loader {spread(shares)} % of a step's core time (wanted at "
-        f"most 10); memory {grown:+.0f} MB over {2 * _ROUNDS} steps"
+        f"{name}: {rate:.3g} clips/s; loading {spread(shares)} % of a step's core time (wanted at "
+        f"most 10), a step with it {ratio(seconds, 'loader', 'ready')} of one without; memory "
+        f"{grown:+.0f} MB over {2 * _ROUNDS} steps"
     )
 
 

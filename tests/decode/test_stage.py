@@ -9,7 +9,7 @@ from tests.support import project
 
 
 def test_a_source_in_both_splits_is_said_aloud_and_stops_nothing(tmp_path: Path) -> None:
-    names = {"study.datasets": ["gestures"], "study.weights": ["gestures"]}
+    names: dict[str, object] = {"study.datasets": ["gestures"], "study.weights": ["gestures"]}
     folder = project.copy(tmp_path / "project", names)
     raw = folder / "data/raw/gestures"
     videos.write(raw, train_per_class=1, test_per_class=1, frames=12, size=32)
