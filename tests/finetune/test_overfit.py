@@ -26,8 +26,8 @@ REDUCED: dict[str, tuple[int, int, dict[str, Any]]] = {
     "timesformer_joint": (4, 64, {"img_size": 64}),
     "uniformer_v1": (4, 64, {}),
     "uniformer_v2": (4, 64, {"img_size": 64}),
-    "videomae_v1": (4, 64, {"img_size": 64}),
-    "videomae_v2": (4, 64, {"img_size": 64}),
+    "videomae_v1": (4, 64, {"img_size": 64, "frames": 4}),
+    "videomae_v2": (4, 64, {"img_size": 64, "frames": 4}),
 }
 STEPS = 120
 
