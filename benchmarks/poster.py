@@ -100,7 +100,7 @@ def _costs(settings: params.Params, dataset: str, model: str) -> Iterator[Cost]:
     entry = settings.model(model, dataset)
     network = networks.outline(model, entry.network, classes)
     weights = 4 * sum(parameter.numel() for parameter in network.parameters())
-    views = views_of(settings.views, entry.input)
+    views = views_of(settings.views, entry.protocol)
     each, shown = views.clips * views.crops, len(inputs(settings.views.controls))
     yield Cost(
         "finetune", train * entry.recipe.epochs * entry.recipe.samples / training, 2 * weights

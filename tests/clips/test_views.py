@@ -5,15 +5,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from signal_perception.clips.settings import Input, Views
+from signal_perception.clips.settings import Views
 from signal_perception.clips.views import AskedViews, views_of
-from tests.support import tiny_model
 
 
-def resolved(clips: Any, crops: Any, protocol: dict[str, int] | None) -> Views:
-    given = tiny_model.INPUT | ({} if protocol is None else {"views": protocol})
+def resolved(clips: Any, crops: Any, protocol: dict[str, int]) -> Views:
     asked = AskedViews.model_validate({"clips": clips, "crops": crops})
-    return views_of(asked, Input.model_validate(given))
+    return views_of(asked, Views.model_validate(protocol))
 
 
 def test_the_protocol_is_the_models_own_and_a_number_is_that_number() -> None:
@@ -22,7 +20,6 @@ def test_the_protocol_is_the_models_own_and_a_number_is_that_number() -> None:
     assert resolved(2, "protocol", official) == Views(clips=2, crops=3)
     assert resolved("protocol", 1, official) == Views(clips=5, crops=1)
     assert resolved(1, 1, official) == Views(clips=1, crops=1)
-    assert resolved("protocol", "protocol", None) == Views(clips=1, crops=1)
 
 
 @pytest.mark.parametrize("clips", [0, -1, True, 1.0, "all", None])

@@ -29,7 +29,7 @@ def test_every_value_of_a_published_recipe_has_a_source(model: str, dataset: str
     found = {value.key for value in sources.values(model, "base", dataset, ROOT)}
     needed = {"epochs", "batch", "optimiser", "lr", "lr_batch", "weight_decay", "schedule"}
     assert {f"recipe.{key}" for key in needed} <= found
-    assert {"input.views.clips", "input.views.crops", "pretrained.file"} <= found
+    assert {"protocol.clips", "protocol.crops", "pretrained.file"} <= found
 
 
 def test_there_are_nine_models() -> None:
@@ -116,16 +116,10 @@ def test_json_holds_what_the_stage_is_told(root: Path, capsys: pytest.CaptureFix
             found = json.loads(capsys.readouterr().out)
             entry = params.load().entry(model, "base", dataset)
             shown = {each["key"]: each["value"] for each in found["values"]} | found["defaults"]
-            for part in ("input", "recipe"):
+            for part in ("input", "protocol", "recipe"):
                 for key, value in params.plain(getattr(entry, part)).items():
                     name = f"{part}.{key}"
-                    if name == "input.views":
-                        value, given = (
-                            list(value.values()),
-                            [shown[f"{name}.{each}"] for each in ("clips", "crops")],
-                        )
-                    else:
-                        given = shown[name]
+                    given = shown[name]
                     same = given == value or [given] * 3 == value
                     assert same, f"{model} on {dataset}: {name}"
 

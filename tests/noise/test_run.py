@@ -71,6 +71,7 @@ def settings(grids: dict[str, dict[str, Any]], **changed: Any) -> Settings:
             "model": {
                 "network": NETWORK,
                 "input": Input.model_validate(tiny_model.INPUT).model_dump(),
+                "protocol": tiny_model.PROTOCOL,
                 "disturb": "mlp",
             },
         }
@@ -160,7 +161,8 @@ def test_a_cell_that_reaches_nothing_scores_as_the_clean_model_to_the_bit(
     grid = {"panels": ["mlp"], "sigma": 1.0, "gamma": 1e-9, "rho": 1.0}
     plain = settings({"a": grid}, repeats=1, views=which).model_dump()
     plain["views"] = {"clips": 2, "crops": "protocol"}
-    plain["model"]["input"] |= {"sampling": rule, "fusion": fusion, "views": {"crops": 3}}
+    plain["model"]["input"] |= {"sampling": rule, "fusion": fusion}
+    plain["model"]["protocol"] = {"clips": 1, "crops": 3}
     chosen = Settings.model_validate(plain)
     made = replace(inputs, predictions=evaluated(inputs, chosen, tmp_path))
     (unit,) = score(made, chosen, tmp_path)

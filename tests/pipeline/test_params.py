@@ -133,7 +133,7 @@ MISTAKES = [
     ("params.yaml", "extract", ..., "extract is missing"),
     ("params.yaml", "views.clips", 0, "views.clips is 0, but input should be a number from 1, or "),
     ("params.yaml", "views.crops", 2, "views.crops is 2, but input should be 1, 3 or 'protocol'"),
-    (SWIN, "base.input.views", {"crops": 2}, "base.input.views.crops is 2, but input should be "),
+    (SWIN, "base.protocol.crops", 2, "base.protocol.crops is 2, but input should be "),
     ("params.yaml", "models", {}, "models is no known key; known keys there: "),
     (
         "params.yaml",
@@ -155,7 +155,7 @@ MISTAKES = [
     (SWIN, "base.input", ..., "base.input is missing"),
     (SWIN, "tiny.input.mean", "grey", "tiny.input.mean is 'grey'"),
     (SWIN, "tiny.input.std", [0.2, 0.0, 0.2], "tiny.input.std is 0.2, 0, 0.2: pixels are divide"),
-    (SWIN, "tiny.input.views", {"clips": 4, "crops": 2}, "tiny.input.views.crops is 2"),
+    (SWIN, "tiny.protocol", {"clips": 4, "crops": 2}, "tiny.protocol.crops is 2"),
     (SWIN, "tiny.recipe.crop_area", [1.0, 0.6], "tiny.recipe.crop_area is 1.0 to 0.6: give the "),
     (SWIN, "tiny.recipe.crop_area", [0.0, 0.6], "tiny.recipe.crop_area is 0.0 to 0.6: give the "),
     (SWIN, "tiny.recipe.crop_aspect", [2.0, 1.0], "tiny.recipe.crop_aspect is 2.0 to 1.0: give t"),
@@ -225,8 +225,8 @@ def test_steps_rise_and_end_before_the_last_epoch(
 
 
 def test_an_override_is_of_one_data_set(root: Path) -> None:
-    _edit(root / SWIN, "tiny.input.on", {"hmdb51": {"stride": 7, "views": {"clips": 4}}})
-    _edit(root / SWIN, "tiny.input.views", {"clips": 2, "crops": 3})
+    _edit(root / SWIN, "tiny.input.on", {"hmdb51": {"stride": 7}})
+    _edit(root / SWIN, "tiny.protocol", {"clips": 2, "crops": 3, "on": {"hmdb51": {"clips": 4}}})
     _edit(root / SWIN, "tiny.recipe.on", {"ucf101": {"epochs": 3}})
     _edit(root / SWIN, "tiny.recipe.epochs", 16)
     settings = params.load(root)
@@ -235,8 +235,8 @@ def test_an_override_is_of_one_data_set(root: Path) -> None:
     assert settings.model("swin", "shapes") == plain
     hmdb51, ucf101 = settings.model("swin", "hmdb51"), settings.model("swin", "ucf101")
     assert (hmdb51.input.stride, hmdb51.input.frames, hmdb51.recipe) == (7, 16, plain.recipe)
-    # what the override does not name stays, in nested keys too
-    assert (hmdb51.input.views.clips, hmdb51.input.views.crops) == (4, 3)
+    # what the override does not name stays
+    assert (hmdb51.protocol.clips, hmdb51.protocol.crops) == (4, 3)
     assert (ucf101.recipe.epochs, ucf101.recipe.lr, ucf101.input) == (3, 0.002, plain.input)
     assert settings.entry("swin", "base", "shapes") == settings.models["swin"]["base"]
 

@@ -12,7 +12,7 @@ from signal_perception.evaluate import tables
 from signal_perception.evaluate.settings import Settings
 from signal_perception.inference.blocks import Videos
 from signal_perception.pipeline.units import Unit
-from tests.support.tiny_model import INPUT, NETWORK
+from tests.support.tiny_model import INPUT, NETWORK, PROTOCOL
 
 
 def settings(**views: Any) -> Settings:
@@ -24,7 +24,7 @@ def settings(**views: Any) -> Settings:
             "study": {"size": "tiny"},
             "finetune": {"precision": "float32"},
             "views": {"clips": 1, "crops": 1, "controls": ["static"]} | views,
-            "model": {"network": NETWORK, "input": INPUT, "pretrained": None},
+            "model": {"network": NETWORK, "input": INPUT, "protocol": PROTOCOL, "pretrained": None},
         }
     )
 

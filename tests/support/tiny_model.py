@@ -27,6 +27,7 @@ INPUT: dict[str, Any] = {
     "sampling": "dense",
     "fusion": "logits",
 }
+PROTOCOL = {"clips": 1, "crops": 1}
 
 
 def write_weights(path: Path, network: dict[str, Any] = NETWORK) -> Path:

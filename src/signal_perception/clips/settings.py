@@ -1,4 +1,4 @@
-"""What a model's clips are: the part `input` of its entry."""
+"""What a model's clips are, and how its official test looks at a video: parts of its entry."""
 
 from typing import Annotated, Literal
 
@@ -24,8 +24,8 @@ class Views(Section):
     clips: of a video. crops: of a clip, 1 (the centre) or 3 (along the longer side).
     """
 
-    clips: Count = 1
-    crops: Literal[1, 3] = 1
+    clips: Count
+    crops: Literal[1, 3]
 
 
 class Input(Section):
@@ -39,7 +39,6 @@ class Input(Section):
     std: PerChannel = (0.229, 0.224, 0.225)
     sampling: Literal["dense", "dense_30fps", "uniform", "videomae", "mmaction", "swin", "i3d"]
     fusion: Literal["logits", "probabilities"]
-    views: Views = Views()
 
     @model_validator(mode="after")
     def _fits(self) -> "Input":
@@ -56,4 +55,4 @@ class Input(Section):
         return self
 
 
-MODEL_PARTS = {"input": Input}
+MODEL_PARTS = {"input": Input, "protocol": Views}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from signal_perception.clips.settings import Input, Views
+from signal_perception.clips.settings import Views
 from signal_perception.pipeline.params import Section
 
 PROTOCOL = "protocol"
@@ -26,9 +26,8 @@ class AskedViews(Section):
     crops: Literal[1, 3, "protocol"]
 
 
-def views_of(asked: AskedViews, input: Input) -> Views:
-    """The views that a study asks for, of a model."""
-    protocol = input.views
+def views_of(asked: AskedViews, protocol: Views) -> Views:
+    """The views that a study asks for, of a model with this protocol."""
     return Views(
         clips=protocol.clips if asked.clips == PROTOCOL else asked.clips,
         crops=protocol.crops if asked.crops == PROTOCOL else asked.crops,

@@ -76,7 +76,7 @@ def probabilities(
         if not decoded.frames:
             yield path, decoded.verdict
             continue
-        asked = views_of(settings.views, entry.input)
+        asked = views_of(settings.views, entry.protocol)
         views = _views(np.stack(decoded.frames), decoded.fps, entry.input, asked)
         scores = fusion.fuse(loaded.logits(views)[None], entry.input.fusion)
         yield path, fusion.probabilities(scores)[0]

@@ -78,14 +78,14 @@ def _print_rates(model: str, entry: Any) -> None:
 
 def _facts(entry: Any) -> dict[str, Any]:
     """What the numbers come to at the recipe's batch."""
-    asked, shown = entry.recipe, entry.input
+    asked = entry.recipe
     facts = {
         "videos per step": asked.batch // asked.samples,
         "highest rate": asked.lr * asked.rate,
         "highest rate of the head": asked.lr * asked.rate * asked.head_factor,
         "first rate": (asked.warmup_lr if asked.warmup_epochs else asked.lr) * asked.rate,
         "last rate": _last(asked) * asked.rate,
-        "views of a test video": shown.views.clips * shown.views.crops,
+        "views of a test video": entry.protocol.clips * entry.protocol.crops,
     }
     # products of decimal numbers, without the rounding of their binary ones
     return {
@@ -105,7 +105,7 @@ def _defaults(model: str, size: str, entry: Any) -> dict[str, Any]:
     for part in ("input", "recipe"):
         for key, value in params.plain(getattr(entry, part)).items():
             name = f"{part}.{key}"
-            if name not in given and not any(each.startswith(f"{name}.") for each in given):
+            if name not in given:
                 found[name] = value
     return found
 

@@ -37,7 +37,7 @@ def metrics(
     }
     own = _numbers(rows[CLIP])
     pretrained = settings.model.pretrained
-    views = views_of(settings.views, settings.model.input)
+    views = views_of(settings.views, settings.model.protocol)
     facts = {
         "above_chance": own["low1"] is not None and own["low1"] > own["chance1"],
         **_numbers(_calibration(clips)),

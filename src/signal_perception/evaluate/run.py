@@ -37,7 +37,7 @@ def score(
     """
     names = inputs(settings.views.controls)
     input = settings.model.input
-    views = views_of(settings.views, input)
+    views = views_of(settings.views, settings.model.protocol)
     shown = test_clips(clips, input, seed=settings.seed, clips=views.clips, crops=views.crops)
     logits = Rows([LOGITS], _as_they_are)
 

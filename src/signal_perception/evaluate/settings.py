@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from signal_perception.clips.settings import Input
+from signal_perception.clips.settings import Views as Protocol
 from signal_perception.clips.views import AskedViews
 from signal_perception.inference.settings import Arithmetic, CpuThreads
 from signal_perception.models.core.settings import Network, Pretrained
@@ -25,6 +26,7 @@ class Study(Section):
 class Model(Section):
     network: Network
     input: Input
+    protocol: Protocol
     pretrained: Pretrained | None
 
 

@@ -27,7 +27,7 @@ def predictions(clips: Path, settings: Settings, units: Sequence[Unit[Videos]]) 
     the true one. And which frames its clips are made of, see `frames.frames`.
     """
     store, input = ClipStore(clips), settings.model.input
-    shown = frames.frames(store, input, views_of(settings.views, input).clips)
+    shown = frames.frames(store, input, views_of(settings.views, settings.model.protocol).clips)
     parts = []
     for control in inputs(settings.views.controls):
         fused = [fuse(_logits(unit, control), input.fusion) for unit in units]

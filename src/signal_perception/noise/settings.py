@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from signal_perception.clips.settings import Input
+from signal_perception.clips.settings import Input, Views
 from signal_perception.clips.views import AskedViews
 from signal_perception.inference.settings import Arithmetic, CpuThreads
 from signal_perception.models.core.settings import Network
@@ -85,6 +85,7 @@ class Noise(Section):
 class Model(Section):
     network: Network
     input: Input
+    protocol: Views
     disturb: str
 
 

@@ -20,7 +20,7 @@ from signal_perception.noise.settings import Settings
 def shown(settings: Settings, clips: Path) -> TestClips:
     """The views of the videos in a clip store on which cells are scored."""
     input = settings.model.input
-    views = views_of(settings.views, input)
+    views = views_of(settings.views, settings.model.protocol)
     return test_clips(
         clips,
         input,
@@ -46,5 +46,5 @@ def _only(settings: Settings) -> int | None:
     """Number of the view, where one alone is scored."""
     if settings.noise.views == "all":
         return None
-    views = views_of(settings.views, settings.model.input)
+    views = views_of(settings.views, settings.model.protocol)
     return centre_view(settings.model.input.sampling, views.clips, views.crops)

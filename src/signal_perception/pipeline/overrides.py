@@ -6,8 +6,7 @@
         hmdb51:
           stride: 2
 
-The keys below the data set's name replace those of the part; below a key that holds keys itself,
-what is not named stays.
+The keys below the data set's name replace those of the part; what is not named stays.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 ON = "on"
 # Parts of an entry that may have overrides.
-PARTS = ("input", "recipe")
+PARTS = ("input", "protocol", "recipe")
 
 
 def resolved(entry: Mapping[str, Any], dataset: str | None) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def part_on(part: Mapping[str, Any], dataset: str | None) -> dict[str, Any]:
     own = {key: value for key, value in part.items() if key != ON}
     others = part.get(ON)
     mine = others.get(dataset) if isinstance(others, Mapping) else None
-    return _over(own, mine) if isinstance(mine, Mapping) else own
+    return {**own, **mine} if isinstance(mine, Mapping) else own
 
 
 def overrides(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -40,13 +39,3 @@ def overrides(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         part = entry.get(name)
         if isinstance(part, Mapping) and ON in part:
             yield name, part[ON]
-
-
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    both = dict(below)
-    for name, value in above.items():
-        old = both.get(name)
-        both[name] = (
-            _over(old, value) if isinstance(value, Mapping) and isinstance(old, Mapping) else value
-        )
-    return both

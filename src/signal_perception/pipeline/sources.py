@@ -1,7 +1,7 @@
 """Where the numbers of a model's entry come from: the comments of its file.
 
 A key's source is the comment above it, or above the nearest key before it in the same part; a key
-inside another (views.clips) may have that one's. What is of one data set alone (`on`) has a source
+inside another may have that one's. What is of one data set alone (`on`) has a source
 of its own. An entry whose own comment says whose it is, as "Ours, for …", is the source of what is
 left. A source begins with the one whose value it is (`OWNERS`).
 """
@@ -17,7 +17,7 @@ from signal_perception.pipeline.overrides import ON, PARTS
 from signal_perception.pipeline.params import MODELS, read_yaml
 
 OWNERS = ("Authors", "mmaction2", "DeepMind", "pytorch-i3d", "Ours")
-SOURCED = ("network", "input", "recipe", "pretrained")
+SOURCED = ("network", "input", "protocol", "recipe", "pretrained")
 
 _KEY = re.compile(r"( *)([A-Za-z_][\w-]*):(?: |$)")
 _OWNED = re.compile(rf"(?:{'|'.join(OWNERS)})\b")
