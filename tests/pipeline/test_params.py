@@ -1,34 +1,17 @@
-"""Every mistake in the parameters is refused by the full name of its key, in one sentence.
+"""Every mistake in the parameters is refused by the full name of its key, in one sentence."""
 
-And the files keep to the style in which DVC writes, so that an experiment changes one line.
-"""
-
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from dvc.utils.hydra import apply_overrides
-from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
-from ruamel.yaml import YAML
 
 from signal_perception.pipeline import params
 from signal_perception.pipeline.errors import UserError
-from tests.support.project import ROOT, change
-from tests.support.study import PRESETS, default_study
+from tests.support.project import ROOT, edit
+from tests.support.study import default_study
 
 SWIN = "params/models/swin.yaml"
 DIVIDED = "params/models/timesformer_divided.yaml"
 INCEPTION = "params/models/i3d_inception.yaml"
-FILES = [
-    "params.yaml",
-    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / params.MODELS).glob("*.yaml"))),
-    *(f"presets/{preset}.yaml" for preset in PRESETS),
-]
-# The data sets with which the project comes.
-DATASETS = {"shapes", "gestures", "hmdb51", "ucf101"}
 
 
 @pytest.fixture
@@ -47,21 +30,6 @@ def _refusal(root: Path) -> str:
     assert "\n" not in message and message.endswith((".", "?"))
     assert not message.endswith(("..", "?."))
     return message
-
-
-def _edit(path: Path, key: str, value: object) -> None:
-    """Set a key, given by its full name, or delete it where the value is `...`."""
-    content = YAML().load(path.read_text(encoding="utf-8"))
-    *above, last = key.split(".")
-    here = content
-    for step in above:
-        here = here[step]
-    if value is ...:
-        del here[last]
-    else:
-        here[last] = value
-    with path.open("w", encoding="utf-8") as stream:
-        YAML().dump(content, stream)
 
 
 def test_the_parameters_as_they_are_now_are_right() -> None:
@@ -204,7 +172,7 @@ MISTAKES = [
 def test_a_mistake_is_named_in_full(
     root: Path, file: str, key: str, value: object, expected: str
 ) -> None:
-    _edit(root / file, key, value)
+    edit(root / file, key, value)
     assert f"{file}: {expected}" in _refusal(root)
 
 
@@ -219,16 +187,16 @@ STEPS = [
 def test_steps_rise_and_end_before_the_last_epoch(
     root: Path, steps: list[int], expected: str
 ) -> None:
-    _edit(root / SWIN, "tiny.recipe.schedule", "steps")
-    _edit(root / SWIN, "tiny.recipe.steps", steps)
+    edit(root / SWIN, "tiny.recipe.schedule", "steps")
+    edit(root / SWIN, "tiny.recipe.steps", steps)
     assert f"{SWIN}: {expected}" in _refusal(root)
 
 
 def test_an_override_is_of_one_data_set(root: Path) -> None:
-    _edit(root / SWIN, "tiny.input.on", {"hmdb51": {"stride": 7}})
-    _edit(root / SWIN, "tiny.protocol", {"clips": 2, "crops": 3, "on": {"hmdb51": {"clips": 4}}})
-    _edit(root / SWIN, "tiny.recipe.on", {"ucf101": {"epochs": 3}})
-    _edit(root / SWIN, "tiny.recipe.epochs", 16)
+    edit(root / SWIN, "tiny.input.on", {"hmdb51": {"stride": 7}})
+    edit(root / SWIN, "tiny.protocol", {"clips": 2, "crops": 3, "on": {"hmdb51": {"clips": 4}}})
+    edit(root / SWIN, "tiny.recipe.on", {"ucf101": {"epochs": 3}})
+    edit(root / SWIN, "tiny.recipe.epochs", 16)
     settings = params.load(root)
     plain = settings.model("swin")
     assert (plain.input.stride, plain.recipe.epochs) == (1, 16)
@@ -255,7 +223,7 @@ def test_broken_yaml_and_a_missing_file_are_sentences(root: Path) -> None:
 
 
 def test_a_model_of_the_study_lacks_its_size(root: Path) -> None:
-    _edit(root / SWIN, "tiny", ...)
+    edit(root / SWIN, "tiny", ...)
     assert (
         f"params.yaml: study.size is 'tiny', which {SWIN} does not have; it has base"
         in _refusal(root)
@@ -263,102 +231,6 @@ def test_a_model_of_the_study_lacks_its_size(root: Path) -> None:
 
 
 def test_a_size_may_have_any_name(root: Path) -> None:
-    _edit(root / "params.yaml", "study.models", ["i3d_inception"])
-    _edit(root / "params.yaml", "study.size", "gestures")
+    edit(root / "params.yaml", "study.models", ["i3d_inception"])
+    edit(root / "params.yaml", "study.size", "gestures")
     assert params.load(root).model("i3d_inception").input.size == 160
-
-
-def test_params_yaml_can_be_read_at_a_sitting(root: Path) -> None:
-    for dataset in set(params.load(root).datasets) - DATASETS:
-        _edit(root / "params.yaml", f"datasets.{dataset}", ...)
-    assert len((root / "params.yaml").read_text(encoding="utf-8").splitlines()) <= 200
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_the_files_are_in_the_style_that_dvc_writes(file: str) -> None:
-    text = (ROOT / file).read_text(encoding="utf-8")
-    assert dumps_yaml(parse_yaml_for_update(text, file)) == text
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_no_changed_list_takes_a_comment_along(file: str, tmp_path: Path) -> None:
-    path = tmp_path / "file.yaml"
-    text = (ROOT / file).read_text(encoding="utf-8")
-    for key in _lists(YAML(typ="safe").load(text)):
-        path.write_text(text, encoding="utf-8")
-        for value in ("[7]", "[7,8,9,10,11]", "[]"):
-            apply_overrides(path, [f"{key}={value}"])
-        assert _without_items(path.read_text(encoding="utf-8")) == _without_items(text), key
-
-
-def test_an_override_of_a_number_changes_its_line_alone(root: Path) -> None:
-    change(root, {"models.swin.tiny.recipe.lr": 0.002})
-    before = (root / SWIN).read_text(encoding="utf-8")
-    apply_overrides(root / SWIN, ["tiny.recipe.lr=0.5"])
-    assert (root / SWIN).read_text(encoding="utf-8") == before.replace("lr: 0.002", "lr: 0.5", 1)
-
-
-def test_an_experiment_may_change_what_is_of_one_data_set(root: Path) -> None:
-    before = (root / DIVIDED).read_text(encoding="utf-8")
-    apply_overrides(root / DIVIDED, ["base.input.on.hmdb51.stride=4"])
-    after = (root / DIVIDED).read_text(encoding="utf-8")
-    assert after == before.replace("        stride: 8\n", "        stride: 4\n", 1) != before
-    entry = params.load(root).entry("timesformer_divided", "base", "hmdb51")
-    assert entry.input.stride == 4
-
-
-def test_an_experiment_changes_one_line(root: Path) -> None:
-    (root / "dvc.yaml").write_text(
-        "stages:\n"
-        "  trial:\n"
-        "    cmd: echo done > result\n"
-        "    params:\n"
-        "    - seed\n"
-        f"    - {SWIN}:\n"
-        "      - ${study.size}.network\n"
-        "      - ${study.size}.recipe\n"
-        "    outs:\n"
-        "    - result\n",
-        encoding="utf-8",
-    )
-    change(root, {"seed": 0, "models.swin.tiny.recipe.lr": 0.002})
-    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    dvc = [sys.executable, "-m", "dvc"]
-
-    def run(*command: str) -> str:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    run("git", "init", "-q")
-    run(*dvc, "init", "-q")
-    run(*dvc, "repro", "-q")
-    run("git", "add", "-A")
-    run("git", *author, "commit", "-q", "-m", "start")
-    for setting, file, old, new in (
-        ("seed=1", "params.yaml", "seed: 0", "seed: 1"),
-        (f"{SWIN}:tiny.recipe.lr=0.5", SWIN, "    lr: 0.002", "    lr: 0.5"),
-    ):
-        run(*dvc, "exp", "run", "-q", "-S", setting)
-        assert run("git", "diff", "--name-only").split() == ["dvc.lock", file]
-        changed = [
-            line
-            for line in run("git", "diff", "-U0", "--", file).splitlines()
-            if line.startswith(("+", "-")) and not line.startswith(("+++", "---"))
-        ]
-        assert changed == [f"-{old}", f"+{new}"]
-        run("git", "checkout", "-q", ".")
-
-
-def _lists(content: Any, above: str = "") -> Iterator[str]:
-    """Full names of all keys whose value is a list."""
-    for key, value in content.items():
-        if isinstance(value, dict):
-            yield from _lists(value, f"{above}{key}.")
-        elif isinstance(value, list):
-            yield f"{above}{key}"
-
-
-def _without_items(text: str) -> list[str]:
-    """The lines of a file but for the entries of its lists."""
-    lines = (line.removesuffix(" []") for line in text.splitlines())
-    return [line for line in lines if not line.lstrip().startswith("- ")]

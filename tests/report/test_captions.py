@@ -3,7 +3,8 @@
 import pandas as pd
 
 from signal_perception.report import captions, noise_captions
-from tests.support.results import curve, noise_table
+from tests.support.noise_tables import noise_table
+from tests.support.results import curve
 
 MODEL, GRID = "timesformer_divided", "figure2"
 

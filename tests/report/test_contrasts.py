@@ -1,7 +1,7 @@
 """Contrasts of the stage noise as rows and sentences."""
 
 from signal_perception.report import contrasts
-from tests.support.results import contrasts_table
+from tests.support.noise_tables import contrasts_table
 
 TABLES = {"swin": contrasts_table("swin")}
 

@@ -6,7 +6,7 @@ import pytest
 
 from signal_perception.report import kappa
 from signal_perception.report.noise_cells import WORST_CASE
-from tests.support.results import noise_table
+from tests.support.noise_tables import noise_table
 
 
 def _cells(tops: dict[str, list[float]]) -> pd.DataFrame:

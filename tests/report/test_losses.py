@@ -6,7 +6,7 @@ import pytest
 
 from signal_perception.report import losses, noise_captions
 from signal_perception.report.losses import Bootstrap
-from tests.support.results import noise_table, robustness_table
+from tests.support.noise_tables import noise_table, robustness_table
 
 BOOTSTRAP = Bootstrap(seed=0, draws=200)
 LOST = {"swin": 40.0, "i3d": 30.0, "videomae_v1": 30.0}

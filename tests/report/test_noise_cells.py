@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from signal_perception.report import noise_cells
-from tests.support.results import noise_table
+from tests.support.noise_tables import noise_table
 
 
 def test_panels_are_named_for_readers() -> None:

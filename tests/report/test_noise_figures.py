@@ -19,7 +19,7 @@ from signal_perception.report.noise_cells import WORST_CASE
 from signal_perception.report.noise_spectra_figure import noise_spectra_figure
 from signal_perception.report.retention_figure import middle_slice, retention_figure
 from signal_perception.report.surface_figure import has_surfaces, surface_figure
-from tests.support.results import noise_spectra_table, noise_table
+from tests.support.noise_tables import noise_spectra_table, noise_table
 
 MODEL = "timesformer_divided"
 SMALL: dict[str, Any] = {"dpi": 50}

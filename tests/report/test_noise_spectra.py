@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from signal_perception.report import noise_spectra
-from tests.support.results import noise_spectra_table
+from tests.support.noise_tables import noise_spectra_table
 
 
 def _effects(**known) -> list[noise_spectra.Effect]:

@@ -1,6 +1,5 @@
 """Several fine-tuning runs of a model: read, combined into one table, and told apart from one."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,16 +27,14 @@ from signal_perception.report.training_figure import curves_figure
 from signal_perception.statistics.comparison import holm
 from tests.report.test_page import make_page, text
 from tests.report.test_tables import STUDY
-from tests.support.project import change
-from tests.support.results import (
-    accuracy,
+from tests.support.noise_tables import (
     contrasts_table,
-    curve,
     noise_spectra_table,
     noise_table,
-    results,
     robustness_table,
 )
+from tests.support.project import change
+from tests.support.results import accuracy, curve, results, write
 from tests.support.spectral_tables import depth_table, spectra_table
 from tests.support.study import default_study
 
@@ -64,14 +61,6 @@ def _of_seed(made: Results, seed: int) -> Results:
     )
 
 
-def _write(path: Path, content: pd.DataFrame | dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, dict):
-        path.write_text(json.dumps(content), encoding="utf-8")
-    else:
-        content.to_csv(path, index=False)
-
-
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Two runs of both models, as the report reads them."""
@@ -84,17 +73,15 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Results:
             of_seed = _of_seed(made, seed)
             for model in made.models:
                 name = f"{model}-{seed}"
-                _write(
-                    Path(f"reports/metrics/accuracy/shapes/{name}.json"), of_seed.accuracy[model]
-                )
-                _write(Path(f"reports/curves/shapes/{name}.csv"), made.curves[model])
+                write(Path(f"reports/metrics/accuracy/shapes/{name}.json"), of_seed.accuracy[model])
+                write(Path(f"reports/curves/shapes/{name}.csv"), made.curves[model])
                 for kind in ("spectra", "depth"):
                     path = Path(f"reports/tables/{kind}/shapes-{model}-shapes-{seed}.csv")
-                    _write(path, getattr(of_seed, kind)[model])
+                    write(path, getattr(of_seed, kind)[model])
             for kind in ("noise", "contrasts", "noise_spectra"):
                 path = Path(f"reports/tables/{kind}/shapes-{DIVIDED}-{seed}.csv")
-                _write(path, getattr(made, kind)[DIVIDED])
-            _write(
+                write(path, getattr(made, kind)[DIVIDED])
+            write(
                 Path(f"reports/tables/robustness/shapes-{DIVIDED}-{seed}.csv"),
                 made.robustness[DIVIDED][0],
             )

@@ -1,6 +1,5 @@
 """The report's tables: read from where dvc.yaml says, and written as rows of text."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +11,10 @@ from signal_perception.pipeline import dvcfile
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 from signal_perception.report import rows, tables
+from tests.support.noise_tables import noise_table
+from tests.support.probe_tables import probe_table
 from tests.support.project import change
-from tests.support.results import (
-    accuracy,
-    decode_table,
-    noise_table,
-    probe_table,
-    results,
-    sampling,
-)
+from tests.support.results import accuracy, decode_table, results, sampling, write
 from tests.support.spectral_tables import depth_table
 from tests.support.study import default_study
 
@@ -44,32 +38,24 @@ def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dvcfile
     return found
 
 
-def _write(path: Path, content: pd.DataFrame | dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, dict):
-        path.write_text(json.dumps(content), encoding="utf-8")
-    else:
-        content.to_csv(path, index=False)
-
-
 def test_tables_are_read_where_dvc_yaml_has_them(stages: dict[str, dvcfile.Stage]) -> None:
     made = results()
-    _write(Path("reports/decode/shapes.csv"), decode_table())
+    write(Path("reports/decode/shapes.csv"), decode_table())
     for model in made.models:
-        _write(Path(f"reports/metrics/accuracy/shapes/{model}-0.json"), made.accuracy[model])
+        write(Path(f"reports/metrics/accuracy/shapes/{model}-0.json"), made.accuracy[model])
         for kind in ("spectra", "depth"):
             table = getattr(made, kind)[model]
-            _write(Path(f"reports/tables/{kind}/shapes-{model}-shapes-0.csv"), table)
-        _write(Path(f"reports/curves/shapes/{model}-0.csv"), made.curves[model])
+            write(Path(f"reports/tables/{kind}/shapes-{model}-shapes-0.csv"), table)
+        write(Path(f"reports/curves/shapes/{model}-0.csv"), made.curves[model])
     for kind in ("noise", "contrasts", "robustness", "noise_spectra"):
         path = Path(f"reports/tables/{kind}/shapes-timesformer_divided-0.csv")
         made_table = getattr(made, kind)["timesformer_divided"]
-        _write(path, made_table[0] if kind == "robustness" else made_table)
+        write(path, made_table[0] if kind == "robustness" else made_table)
     for kind in ACCURACY:
         for model in made.models:
             path = Path(f"reports/tables/{kind}/shapes-{model}-0.csv")
-            _write(path, getattr(made, kind)[model])
-    _write(Path("reports/tables/probe/shapes-i3d-shapes-0.csv"), made.probes["i3d"]["shapes"])
+            write(path, getattr(made, kind)[model])
+    write(Path("reports/tables/probe/shapes-i3d-shapes-0.csv"), made.probes["i3d"]["shapes"])
     (found,) = tables.read_study(STUDY, stages)
     assert list(found.probes) == ["i3d"]
     pd.testing.assert_frame_equal(
@@ -101,12 +87,12 @@ def test_tables_of_other_weights_are_read_beside_the_data_sets_own(
     change(default_study(tmp_path), {"study.weights": weights})
     monkeypatch.chdir(tmp_path)
     own, other = depth_table("i3d"), depth_table("i3d", weights="shapes-start")
-    _write(Path("reports/metrics/accuracy/shapes/i3d-0.json"), accuracy())
-    _write(Path("reports/tables/depth/shapes-i3d-shapes-0.csv"), own)
-    _write(Path("reports/tables/depth/shapes-i3d-shapes-start-0.csv"), other)
+    write(Path("reports/metrics/accuracy/shapes/i3d-0.json"), accuracy())
+    write(Path("reports/tables/depth/shapes-i3d-shapes-0.csv"), own)
+    write(Path("reports/tables/depth/shapes-i3d-shapes-start-0.csv"), other)
     for each in weights:
         table = probe_table(weights=each)
-        _write(Path(f"reports/tables/probe/shapes-i3d-{each}-0.csv"), table)
+        write(Path(f"reports/tables/probe/shapes-i3d-{each}-0.csv"), table)
     study = STUDY.model_copy(update={"weights": tuple(weights)})
     (found,) = tables.read_study(study, dvcfile.stages())
     pd.testing.assert_frame_equal(found.depth["i3d"], own)
@@ -118,7 +104,7 @@ def test_tables_of_other_weights_are_read_beside_the_data_sets_own(
 
 
 def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage]) -> None:
-    _write(Path("reports/metrics/accuracy/shapes/i3d-0.json"), accuracy())
+    write(Path("reports/metrics/accuracy/shapes/i3d-0.json"), accuracy())
     (found,) = tables.read_study(STUDY, stages)
     assert found.accuracy == {"i3d": accuracy()}
     assert (found.decode, found.spectra, found.depth, found.others) == (None, {}, {}, {})
@@ -129,8 +115,8 @@ def test_a_table_that_is_not_there_was_not_run(stages: dict[str, dvcfile.Stage])
 
 def test_a_study_without_results_is_refused(stages: dict[str, dvcfile.Stage]) -> None:
     # videos decoded and a model trained, but nothing found out about it
-    _write(Path("reports/decode/shapes.csv"), decode_table())
-    _write(Path("reports/curves/shapes/i3d-0.csv"), results().curves["i3d"])
+    write(Path("reports/decode/shapes.csv"), decode_table())
+    write(Path("reports/curves/shapes/i3d-0.csv"), results().curves["i3d"])
     with pytest.raises(UserError, match="no results of this study to report yet; run dvc repro"):
         tables.read_study(STUDY, stages)
 

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 
 from signal_perception.report import transfer
 from signal_perception.report.transfer_figure import cka_figure, probe_figure
-from tests.support.results import accuracy, probe_table
+from tests.support.probe_tables import probe_table
+from tests.support.results import accuracy
 
 START = "shapes-start"
 

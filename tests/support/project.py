@@ -73,6 +73,21 @@ def set_keys(path: Path, values: dict[str, object]) -> None:
         yaml.dump(content, file)
 
 
+def edit(path: Path, key: str, value: object) -> None:
+    """Set a key, given by its full name, or delete it where the value is `...`."""
+    content = YAML().load(path.read_text(encoding="utf-8"))
+    *above, last = key.split(".")
+    here = content
+    for step in above:
+        here = here[step]
+    if value is ...:
+        del here[last]
+    else:
+        here[last] = value
+    with path.open("w", encoding="utf-8") as stream:
+        YAML().dump(content, stream)
+
+
 def copy(target: Path, values: dict[str, object] | None = None) -> Path:
     """The project in `target`, with the small study and then `values`; a repository of its own."""
     target.mkdir(parents=True)

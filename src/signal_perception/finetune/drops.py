@@ -106,6 +106,3 @@ class _Drop(nn.Module):
         kept = torch.from_numpy((drawn < keep) / np.float32(keep)).to(x.device, x.dtype)
         self._factors.append(kept.view(shape))
         return self._factors[-1]
-
-    def extra_repr(self) -> str:
-        return f"rate={self.rate:g}, {'rows' if self._whole else 'numbers'}"

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tabulate import tabulate
+
 # How characters are written that LaTeX takes for commands, or that old ones do not know.
 _LATEX = str.maketrans(
     {
@@ -61,40 +63,25 @@ def escaped(text: str) -> str:
 def _markdown(sheet: Sheet) -> str:
     # a | would end the cell
     rows = [[cell.replace("|", r"\|") for cell in row] for row in (sheet.head, *sheet.rows)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(sheet.head))]
-    lines = [
-        "| "
-        + " | ".join(
-            cell.ljust(width) if column < sheet.names else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        + " |"
-        for row in rows
-    ]
-    rules = [
-        "-" * (width + 1) + ("-" if column < sheet.names else ":")
-        for column, width in enumerate(widths)
-    ]
-    ruled = [lines[0], f"|{'|'.join(rules)}|", *lines[1:]]
-    return "\n".join([f"## {sheet.title}", "", *ruled, "", *sheet.notes]).rstrip() + "\n"
+    table = _drawn(sheet, rows, "pipe")
+    return "\n".join([f"## {sheet.title}", "", table, "", *sheet.notes]).rstrip() + "\n"
 
 
 def _latex(sheet: Sheet) -> str:
-    caption = " ".join([f"{sheet.title}.", *sheet.notes])
-    lines = [" & ".join(map(escaped, row)) + r" \\" for row in (sheet.head, *sheet.rows)]
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{escaped(caption)}}}",
-            rf"\begin{{tabular}}{{{'l' * sheet.names + 'r' * (len(sheet.head) - sheet.names)}}}",
-            r"\hline",
-            lines[0],
-            r"\hline",
-            *lines[1:],
-            r"\hline",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
+    caption = escaped(" ".join([f"{sheet.title}.", *sheet.notes]))
+    rows = [list(map(escaped, row)) for row in (sheet.head, *sheet.rows)]
+    above = [r"\begin{table}", r"\centering", rf"\caption{{{caption}}}"]
+    return "\n".join([*above, _drawn(sheet, rows, "latex_raw"), r"\end{table}", ""])
+
+
+def _drawn(sheet: Sheet, rows: Sequence[Sequence[str]], form: str) -> str:
+    """The table in a format of tabulate. rows: the head first."""
+    columns = len(sheet.head)
+    sides = ["left"] * sheet.names + ["right"] * (columns - sheet.names)
+    return tabulate(
+        rows[1:],
+        rows[0],
+        tablefmt=form,
+        colalign=sides if rows[1:] else None,
+        disable_numparse=True,
     )

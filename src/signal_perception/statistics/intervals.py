@@ -208,9 +208,13 @@ def wilson(
     rarer = videos * np.minimum(share, 1 - share)
     prior = _PRIOR * videos / clusters.effective
     design = (rarer * np.maximum(design, least) + prior) / (rarer + _PRIOR)
-    square = student_margin(design / videos, clusters.freedom, level) ** 2
+    return score_interval(share, student_margin(design / videos, clusters.freedom, level) ** 2)
+
+
+def score_interval(share: NDArray | float, square: NDArray | float) -> tuple[NDArray, NDArray]:
+    """Wilson's interval of shares. square: of the quantile, over the number of videos."""
     middle = share + square / 2
-    half = np.sqrt(square * (spread + square / 4))
+    half = np.sqrt(square * (share * (1 - share) + square / 4))
     low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
     return np.maximum(low, 0), np.minimum(high, 1)
 

@@ -14,7 +14,7 @@ from scipy.special import chdtrc, ndtri
 from scipy.stats import binomtest, fisher_exact
 
 from signal_perception.statistics.clusters import summed
-from signal_perception.statistics.intervals import Resamples, interval
+from signal_perception.statistics.intervals import Resamples, interval, score_interval
 
 # Below this expected count of any of the four cells χ² is not trusted (Cochran's rule).
 _SMALL = 5
@@ -34,10 +34,8 @@ def wilson(k: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of k of n independent videos."""
     if not (0 <= k <= n and n > 0):
         raise ValueError(f"{k} of {n} videos is no share; give 0 ≤ k ≤ n and n > 0.")
-    square = ndtri((1 + level) / 2) ** 2
-    middle = k + square / 2
-    half = math.sqrt(square * (k * (1 - k / n) + square / 4))
-    return max((middle - half) / (n + square), 0), min((middle + half) / (n + square), 1)
+    low, high = score_interval(k / n, ndtri((1 + level) / 2) ** 2 / n)
+    return float(low), float(high)
 
 
 def two_proportions(k1: float, n1: int, k2: float, n2: int, level: float = 0.95) -> Difference:
