@@ -2,7 +2,8 @@
 
 from signal_perception.pipeline import dvcfile, stage
 from signal_perception.pipeline.units import write_atomically
-from signal_perception.report import page, tables
+from signal_perception.report.page import page
+from signal_perception.report.results import tables
 from signal_perception.report.settings import Settings
 
 

@@ -13,7 +13,7 @@ from signal_perception.decode import run, store_writer, table
 from signal_perception.decode.catalogue import Catalogue, Video, load_catalogue
 from signal_perception.decode.settings import Decode
 from signal_perception.pipeline.errors import UserError
-from signal_perception.report import rows as report_rows
+from signal_perception.report.page import rows as report_rows
 from signal_perception.synthesise import videos
 from signal_perception.synthesise.settings import SyntheticSource
 

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from signal_perception.report.page import Page
-from signal_perception.report.tables import Results
+from signal_perception.report.page.page import Page
+from signal_perception.report.results.tables import Results
 from tests.report.test_page import NO_NOISE, make_page, text
 from tests.support.accuracy_tables import confusion_table
 from tests.support.results import accuracy, results

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from signal_perception.report import captions, noise_captions
+from signal_perception.report.captions import noise_captions, training_captions
 from tests.support.noise_tables import noise_table
 from tests.support.results import curve
 
@@ -75,6 +75,6 @@ def test_cells_on_fewer_videos_are_named() -> None:
 
 def test_a_validation_split_is_named_where_there_is_one() -> None:
     checked = curve().assign(validation_loss=1.0, validation_top1=50.0)
-    (sentence,) = captions.curves({"swin": checked, "i3d": curve()})
+    (sentence,) = training_captions.curves({"swin": checked, "i3d": curve()})
     assert sentence.startswith("Dashed: Swin on videos of the training split")
-    assert captions.curves({"swin": curve()}) == []
+    assert training_captions.curves({"swin": curve()}) == []

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 
-from signal_perception.report import confusion
-from signal_perception.report.calibration_figure import calibration_figure
-from signal_perception.report.confusion_figure import confusion_figure
+from signal_perception.report.figures.calibration_figure import calibration_figure
+from signal_perception.report.figures.confusion_figure import confusion_figure
+from signal_perception.report.findings import confusion
 from signal_perception.statistics.proportions import wilson
 from tests.support.accuracy_tables import calibration_table, classes_table, confusion_table
 

@@ -1,6 +1,6 @@
 """Contrasts of the stage noise as rows and sentences."""
 
-from signal_perception.report import contrasts
+from signal_perception.report.findings import contrasts
 from tests.support.noise_tables import contrasts_table
 
 TABLES = {"swin": contrasts_table("swin")}

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signal_perception.report import depth
-from signal_perception.report.depth import Reading
+from signal_perception.report.results import depth
+from signal_perception.report.results.depth import Reading
 from tests.support.spectral_tables import depth_table, spectra_table
 
 POSTER = Reading("poster", "log_mean")

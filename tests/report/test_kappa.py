@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signal_perception.report import kappa
-from signal_perception.report.noise_cells import WORST_CASE
+from signal_perception.report.findings import kappa
+from signal_perception.report.results.noise_cells import WORST_CASE
 from tests.support.noise_tables import noise_table
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signal_perception.report import losses, noise_captions
-from signal_perception.report.losses import Bootstrap
+from signal_perception.report.captions import noise_captions
+from signal_perception.report.findings import losses
+from signal_perception.report.findings.losses import Bootstrap
 from tests.support.noise_tables import noise_table, robustness_table
 
 BOOTSTRAP = Bootstrap(seed=0, draws=200)

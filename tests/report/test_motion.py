@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from signal_perception.report import motion
-from signal_perception.report.depth import Reading
-from signal_perception.report.motion import Counts
+from signal_perception.report.findings import motion
+from signal_perception.report.findings.motion import Counts
+from signal_perception.report.results.depth import Reading
 from tests.support.spectral_tables import ENERGY, depth_table
 
 POSTER = Reading("poster", "log_mean")

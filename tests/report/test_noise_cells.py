@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from signal_perception.report import noise_cells
+from signal_perception.report.results import noise_cells
 from tests.support.noise_tables import noise_table
 
 

@@ -11,14 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-from signal_perception.report import kappa, panel_looks, style
-from signal_perception.report.heatmap_figure import heatmap_figure
-from signal_perception.report.kappa_figure import kappa_figure
-from signal_perception.report.models_figure import models_figure
-from signal_perception.report.noise_cells import WORST_CASE
-from signal_perception.report.noise_spectra_figure import noise_spectra_figure
-from signal_perception.report.retention_figure import middle_slice, retention_figure
-from signal_perception.report.surface_figure import has_surfaces, surface_figure
+from signal_perception.report.figures import style
+from signal_perception.report.figures.heatmap_figure import heatmap_figure
+from signal_perception.report.figures.kappa_figure import kappa_figure
+from signal_perception.report.figures.models_figure import models_figure
+from signal_perception.report.figures.noise_spectra_figure import noise_spectra_figure
+from signal_perception.report.figures.retention_figure import middle_slice, retention_figure
+from signal_perception.report.figures.surface_figure import has_surfaces, surface_figure
+from signal_perception.report.findings import kappa
+from signal_perception.report.results import palette
+from signal_perception.report.results.noise_cells import WORST_CASE
 from tests.support.noise_tables import noise_spectra_table, noise_table
 
 MODEL = "timesformer_divided"
@@ -147,14 +149,14 @@ def test_accuracy_against_kappa_has_every_cell_once_in_the_look_of_its_panel() -
     assert len(xs(fit)) == 18
     assert (np.diff(ys(fit)) <= 1e-9).all()
     assert [len(xs(line)) for line in panels] == [6, 6, 6]
-    looks = panel_looks.looks(["$W_Q$", "$W_V$"])
+    looks = palette.of_panels(["$W_Q$", "$W_V$"])
     assert [(line.get_color(), line.get_marker()) for line in swin.lines[3:]] == [*looks.values()]
 
 
 def test_panels_of_ones_own_have_looks_that_differ() -> None:
-    looks = panel_looks.looks(["mlp", "$W_Q$", "conv"])
+    looks = palette.of_panels(["mlp", "$W_Q$", "conv"])
     assert len(set(looks.values())) == 3
-    assert panel_looks.order(["mlp", "rear third", "$W_Q$"]) == ["$W_Q$", "rear third", "mlp"]
+    assert palette.order(["mlp", "rear third", "$W_Q$"]) == ["$W_Q$", "rear third", "mlp"]
 
 
 def test_retention_by_third_runs_along_the_middle_of_the_grid_from_the_clean_model() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from signal_perception.report import noise_spectra
+from signal_perception.report.findings import noise_spectra
 from tests.support.noise_tables import noise_spectra_table
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from signal_perception.pipeline.params import Study
-from signal_perception.report.page import Page, page
+from signal_perception.report.page.page import Page, page
+from signal_perception.report.results.tables import Results
 from signal_perception.report.settings import Report, Settings
-from signal_perception.report.tables import Results
 from tests.support.results import accuracy, results, sampling
 from tests.support.spectral_tables import depth_table, spectra_table
 

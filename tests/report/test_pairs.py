@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signal_perception.report import pairs
-from signal_perception.report.losses import Bootstrap
-from signal_perception.report.pairs import compared
+from signal_perception.report.findings import pairs
+from signal_perception.report.findings.losses import Bootstrap
+from signal_perception.report.findings.pairs import compared
 from signal_perception.statistics.comparison import holm
 from signal_perception.statistics.proportions import mcnemar
 from tests.support.accuracy_tables import correct_table

@@ -1,6 +1,6 @@
 """The poster's printed numbers against each other and against the backbones."""
 
-from signal_perception.report import depth, poster
+from signal_perception.report.results import depth, poster
 from tests.support.spectral_tables import BACKBONES, depth_table
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from signal_perception.report import depth, response
-from signal_perception.report.depth import Reading
+from signal_perception.report.findings import response
+from signal_perception.report.results import depth
+from signal_perception.report.results.depth import Reading
 from tests.support.spectral_tables import spectra_table
 
 POSTER = Reading("poster", "log_mean")

@@ -11,19 +11,14 @@ from scipy import stats
 
 from signal_perception.pipeline import dvcfile
 from signal_perception.pipeline.errors import UserError
-from signal_perception.report import (
-    losses,
-    noise_captions,
-    runs,
-    spectral_captions,
-    table1,
-    table1_text,
-    tables,
-)
-from signal_perception.report.depth import Reading
-from signal_perception.report.losses import Bootstrap
-from signal_perception.report.tables import Results
-from signal_perception.report.training_figure import curves_figure
+from signal_perception.report.captions import noise_captions, spectral_captions
+from signal_perception.report.figures.training_figure import curves_figure
+from signal_perception.report.findings import losses, table1
+from signal_perception.report.findings.losses import Bootstrap
+from signal_perception.report.page import table1_text
+from signal_perception.report.results import runs, tables
+from signal_perception.report.results.depth import Reading
+from signal_perception.report.results.tables import Results
 from signal_perception.statistics.comparison import holm
 from tests.report.test_page import make_page, text
 from tests.report.test_tables import STUDY

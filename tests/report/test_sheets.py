@@ -2,7 +2,7 @@
 
 import re
 
-from signal_perception.report.sheets import Sheet, escaped, latex, markdown
+from signal_perception.report.page.sheets import Sheet, escaped, latex, markdown
 
 SHEET = Sheet(
     "A title",

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from signal_perception.report import spectral_captions
-from signal_perception.report.depth import Reading
+from signal_perception.report.captions import spectral_captions
+from signal_perception.report.results.depth import Reading
 from tests.support.spectral_tables import depth_table, spectra_table
 
 

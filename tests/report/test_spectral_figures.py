@@ -10,20 +10,24 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
-from signal_perception.report import depth, lines, poster, style
-from signal_perception.report.comparison_figure import comparison_figure, last_spectrum
-from signal_perception.report.controls_figure import controls_figure
-from signal_perception.report.depth import Reading
-from signal_perception.report.discriminability_figure import discriminability_figure, with_values
-from signal_perception.report.figure1 import figure1
-from signal_perception.report.motion_figure import motion_figure
-from signal_perception.report.response_figure import response_figure
-from signal_perception.report.spatial_figures import (
+from signal_perception.report.figures import lines, style
+from signal_perception.report.figures.comparison_figure import comparison_figure, last_spectrum
+from signal_perception.report.figures.controls_figure import controls_figure
+from signal_perception.report.figures.discriminability_figure import (
+    discriminability_figure,
+    with_values,
+)
+from signal_perception.report.figures.figure1 import figure1
+from signal_perception.report.figures.motion_figure import motion_figure
+from signal_perception.report.figures.response_figure import response_figure
+from signal_perception.report.figures.spatial_figures import (
     spatial_depth_figure,
     spatial_figure,
     without,
 )
-from signal_perception.report.spectrogram_figure import spectrogram_figure
+from signal_perception.report.figures.spectrogram_figure import spectrogram_figure
+from signal_perception.report.results import depth, palette, poster
+from signal_perception.report.results.depth import Reading
 from tests.support.spectral_tables import depth_table, spectra_table
 
 POSTER = Reading("poster", "log_mean")
@@ -77,7 +81,7 @@ def test_figure_1_draws_each_model_in_its_colour_and_the_poster_dotted(
     depths: dict[str, pd.DataFrame],
 ) -> None:
     figure = figure1(depths, POSTER, poster.figure1("hmdb51"), dpi=50)
-    looks = style.looks(["i3d", "swin"])
+    looks = palette.of_models(["i3d", "swin"])
     for axis in figure.axes:
         solid = {to_hex(line.get_color()): line for line in of_style(axis, "-")}
         assert solid.keys() == {looks["i3d"][0], looks["swin"][0]}
@@ -91,7 +95,7 @@ def test_figure_1_has_the_static_clip_thin_behind_and_both_lines_break(
     depths: dict[str, pd.DataFrame],
 ) -> None:
     axis = figure1(depths, POSTER, None, dpi=50).axes[0]
-    color = style.looks(["i3d"])["i3d"][0]
+    color = palette.of_models(["i3d"])["i3d"][0]
     static, clip = (line for line in axis.lines if line.get_color() == color)
     assert static.is_dashed()
     assert static.get_linewidth() < clip.get_linewidth()

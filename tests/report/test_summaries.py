@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from signal_perception.report.depth import Reading
-from signal_perception.report.summaries import summaries
+from signal_perception.report.findings.summaries import summaries
+from signal_perception.report.results.depth import Reading
 from tests.support.spectral_tables import depth_table
 
 

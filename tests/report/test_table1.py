@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from signal_perception.pipeline.errors import UserError
-from signal_perception.report import poster, table1, table1_text
-from signal_perception.report.sheets import markdown
-from signal_perception.report.table1 import Row
+from signal_perception.report.findings import table1
+from signal_perception.report.findings.table1 import Row
+from signal_perception.report.page import table1_text
+from signal_perception.report.page.sheets import markdown
+from signal_perception.report.results import poster
 from signal_perception.statistics.comparison import holm
 from signal_perception.statistics.proportions import two_proportions
 from tests.support.results import accuracy, results

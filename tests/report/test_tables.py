@@ -10,7 +10,8 @@ import pytest
 from signal_perception.pipeline import dvcfile
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
-from signal_perception.report import rows, tables
+from signal_perception.report.page import rows
+from signal_perception.report.results import tables
 from tests.support.noise_tables import noise_table
 from tests.support.probe_tables import probe_table
 from tests.support.project import change

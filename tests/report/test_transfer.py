@@ -7,8 +7,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from signal_perception.report import transfer
-from signal_perception.report.transfer_figure import cka_figure, probe_figure
+from signal_perception.report.figures.transfer_figure import cka_figure, probe_figure
+from signal_perception.report.findings import transfer
 from tests.support.probe_tables import probe_table
 from tests.support.results import accuracy
 

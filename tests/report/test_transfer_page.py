@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from signal_perception.report.page import Page
+from signal_perception.report.page.page import Page
 from tests.report.test_page import make_page, text
 from tests.support.probe_tables import probe_table
 from tests.support.results import others, results

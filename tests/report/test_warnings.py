@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from signal_perception.report.tables import Results
-from signal_perception.report.warnings import warnings
+from signal_perception.report.findings.warnings import warnings
+from signal_perception.report.results.tables import Results
 from tests.support.results import accuracy, decode_table, results
 
 MIRRORED = decode_table().assign(label=["turn_left", "turn_right", "wave"])

@@ -7,11 +7,11 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
-from signal_perception.report import weights
-from signal_perception.report.depth import Reading
-from signal_perception.report.motion import Counts
-from signal_perception.report.weights import Comparison, Medians
-from signal_perception.report.weights_figure import weights_figure
+from signal_perception.report.figures.weights_figure import weights_figure
+from signal_perception.report.findings.motion import Counts
+from signal_perception.report.results import weights
+from signal_perception.report.results.depth import Reading
+from signal_perception.report.results.weights import Comparison, Medians
 from tests.support.results import others
 from tests.support.spectral_tables import depth_table
 

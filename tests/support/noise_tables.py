@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from signal_perception.report.noise_cells import THIRDS
+from signal_perception.report.results.noise_cells import THIRDS
 
 
 def noise_table(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from signal_perception.report.tables import Results
+from signal_perception.report.results.tables import Results
 from tests.support.accuracy_tables import (
     calibration_table,
     classes_table,

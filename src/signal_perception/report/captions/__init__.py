@@ -1,0 +1,1 @@
+"""The sentences under figures and charts."""

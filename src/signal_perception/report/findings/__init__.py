@@ -1,0 +1,1 @@
+"""What follows from the tables: numbers, tests and sentences, without a drawing."""

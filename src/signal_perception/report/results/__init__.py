@@ -1,0 +1,1 @@
+"""What the stages found: their tables, read, and the names and colours of what is in them."""

@@ -1,0 +1,62 @@
+"""Colours and markers of models and of panels of noise, the same in every figure and chart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+# Colours tell nine models apart for colour-blind readers too (after Paul Tol's "muted" scheme); the
+# markers do so without colour.
+_MODELS = {
+    "i3d": ("#1a1a1a", "X"),
+    "i3d_inception": ("#7a7a7a", "P"),
+    "timesformer_divided": ("#332288", "o"),
+    "timesformer_joint": ("#56b4e9", "s"),
+    "videomae_v1": ("#117733", "^"),
+    "videomae_v2": ("#44aa99", "v"),
+    "uniformer_v1": ("#cc6677", "D"),
+    "uniformer_v2": ("#882255", "d"),
+    "swin": ("#e08b00", "h"),
+}
+_SPARE_MODELS = (("#999933", "<"), ("#aa4499", ">"), ("#6699cc", "p"), ("#994455", "*"))
+
+# After Okabe and Ito; the markers tell panels apart without colour.
+_PANELS = {
+    "$W_Q$": ("#0072b2", "o"),
+    "$W_K$": ("#56b4e9", "s"),
+    "$W_V$": ("#d55e00", "^"),
+    "front third": ("#332288", "v"),
+    "middle third": ("#cc79a7", "D"),
+    "rear third": ("#009e73", "P"),
+}
+_SPARE_PANELS = (
+    ("#7a7a7a", "X"),
+    ("#e69f00", "h"),
+    ("#882255", "p"),
+    ("#999933", "*"),
+    ("#1a1a1a", "d"),
+)
+
+
+def of_models(models: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each model.
+
+    Always the same for the models of this project, spare ones in turn for others.
+    """
+    return _looks(models, _MODELS, _SPARE_MODELS)
+
+
+def of_panels(titles: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Title → colour and marker; spare ones in turn for panels of one's own."""
+    return _looks(list(dict.fromkeys(titles)), _PANELS, _SPARE_PANELS)
+
+
+def order(titles: Iterable[str]) -> list[str]:
+    """Each title once: Q, K, V and the thirds first, others as they appear."""
+    known = list(_PANELS)
+    once = list(dict.fromkeys(titles))
+    return sorted(once, key=lambda title: known.index(title) if title in known else len(known))
+
+
+def _looks(
+    names: Sequence[str], known: Mapping[str, tuple[str, str]], spare: Sequence[tuple[str, str]]
+) -> dict[str, tuple[str, str]]:
+    others = [name for name in names if name not in known]
+    return {n: known[n] if n in known else spare[others.index(n) % len(spare)] for n in names}
