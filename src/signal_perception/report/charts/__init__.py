@@ -1,0 +1,1 @@
+"""Interactive charts of the page, as Vega-Lite specifications written with Altair."""
