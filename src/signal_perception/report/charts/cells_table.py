@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from signal_perception.report.charts.inputs import known
 from signal_perception.report.results import naming, noise_cells, palette
 from signal_perception.report.results.noise_cells import SYMBOLS, WORST_CASE
 
@@ -85,7 +86,7 @@ class Grid:
 
     def measures(self) -> dict[str, str]:
         """Those of MEASURES that any model has."""
-        return {name: label for name, label in MEASURES.items() if self.cells[name].notna().any()}
+        return known(self.cells, MEASURES)
 
 
 def grids(tables: Mapping[str, pd.DataFrame]) -> list[Grid]:

@@ -58,10 +58,12 @@ def measure_in_words() -> str:
     return f"({told} : '')"
 
 
-def no_retention(name: str, rows: alt.Chart) -> alt.Chart:
+def no_retention(name: str, rows: alt.Chart, colour: str = marks.DARK) -> alt.Chart:
     """A note where retention is chosen of a model that has none."""
     missing = rows.transform_filter("measure == 'retention' && datum.no_retention")
-    return marks.note(name, missing, "'No retention of ' + model + ': clean is too near chance.'")
+    return marks.note(
+        name, missing, "'No retention of ' + model + ': clean is too near chance.'", colour
+    )
 
 
 def caption(grid: Grid, tables: Mapping[str, pd.DataFrame], dataset: str) -> list[str]:

@@ -124,13 +124,13 @@ def _matrix(models: list[str], classes: list[str], no_score: bool) -> dict[str, 
             **place,
         )
     )
-    light = alt.when("datum.percent > 60").then(alt.value("#ffffff"))
+    light = alt.when("datum.percent > 60").then(alt.value(marks.ON_DARK))
     numbers = (
         _base("numbers")
-        .mark_text(fontSize=11)
+        .mark_text(fontSize=marks.size(len(columns), 3, 11))
         .encode(
             text=alt.Text("videos", type="quantitative"),
-            color=light.otherwise(alt.value("#1d1d1f")),
+            color=light.otherwise(alt.value(marks.ON_LIGHT)),
             **place,
         )
     )

@@ -91,9 +91,16 @@ def _spec(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
         scale=alt.Scale(domain=[-far, far], nice=False),
     )
     shown = {
-        "y": alt.Y("pair", type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=240)),
+        "y": alt.Y(
+            "pair",
+            type="nominal",
+            sort=None,
+            title=None,
+            scale=alt.Scale(padding=0.1),
+            axis=alt.Axis(labelLimit=240),
+        ),
         "yOffset": alt.YOffset(
-            "model", type="nominal", sort=list(looks), scale=alt.Scale(padding=0.6)
+            "model", type="nominal", sort=list(looks), scale=alt.Scale(padding=0.3)
         ),
         "opacity": marks.chosen(clicked),
         "tooltip": [

@@ -82,7 +82,7 @@ def _spec(table: pd.DataFrame) -> dict[str, Any]:
         "videos",
         type="quantitative",
         title="videos",
-        scale=alt.Scale(domain=[0, float(table["videos"].max()) * 1.15], nice=False),
+        scale=alt.Scale(domain=[0, float(max(table["videos"])) * 1.15], nice=False),
         axis=alt.Axis(tickMinStep=1),
     )
     bars = (

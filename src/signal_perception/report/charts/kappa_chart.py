@@ -55,7 +55,7 @@ def _cells(curve: Curve) -> pd.DataFrame:
 
 
 def _spec(table: pd.DataFrame, titles: Sequence[str]) -> dict[str, Any]:
-    far = table["kappa"].max() >= _DECADE * table["kappa"].min()
+    far = max(table["kappa"]) >= _DECADE * min(table["kappa"])
     clicked = in_legend("panels", "panel")
     looks = marks.of_panels(titles)
     rows = (
@@ -67,7 +67,7 @@ def _spec(table: pd.DataFrame, titles: Sequence[str]) -> dict[str, Any]:
         "kappa",
         type="quantitative",
         title="κ, amplitude of the noise relative to the weights",
-        scale=alt.Scale(type="log" if far else "linear", nice=not far, zero=False),
+        scale=alt.Scale(type="log" if far else "linear", nice=not far, zero=False, padding=12),
         axis=alt.Axis(format="~g"),
     )
     shown = {

@@ -10,7 +10,7 @@ import pandas as pd
 from signal_perception.report.charts import cells_text, marks
 from signal_perception.report.charts.cells_table import Grid, is_at
 from signal_perception.report.charts.chart import Chart
-from signal_perception.report.charts.inputs import choice, in_legend
+from signal_perception.report.charts.inputs import choice, in_legend, known
 from signal_perception.report.results.noise_cells import SYMBOLS
 
 # Largest value of an axis over smallest from which its root is drawn, so that small ones part.
@@ -46,7 +46,9 @@ def _spec(grid: Grid) -> dict[str, Any]:
     clicked = in_legend("panels", "panel")
     looks = marks.of_panels(grid.titles)
     shown = {
-        "x": alt.X("x", type="quantitative", title=_X, scale=_scale(grid)),
+        "x": alt.X(
+            "x", type="quantitative", title=_X, scale=_scale(grid), axis=alt.Axis(tickCount=8)
+        ),
         "color": marks.colour("panel", looks),
         "tooltip": cells_text.TOOLTIP,
     }
@@ -90,7 +92,7 @@ def _axes(grid: Grid) -> list[alt.Parameter]:
     """What is across, and at which values the others are held."""
     symbols = [SYMBOLS[name] for name in grid.varying]
     found = [choice("across", "Along", grid.varying, symbols)]
-    if grid.cells["kappa"].notna().any():
+    if known(grid.cells, {"kappa": "κ"}):
         found.append(
             choice("against", "Drawn against", ["itself", "kappa"], ["that variable", "κ"])
         )
@@ -132,16 +134,10 @@ def _where(grid: Grid) -> str:
 
 
 def _scale(grid: Grid) -> alt.Scale:
-    ratios = [max(v) / min(v) for v in map(_positive, [grid.cells[n] for n in _numeric(grid)]) if v]
-    return alt.Scale(type="sqrt" if ratios and max(ratios) >= _FAR else "linear", zero=True)
-
-
-def _numeric(grid: Grid) -> list[str]:
-    return [name for name in (*grid.varying, "kappa") if name != "rho"]
-
-
-def _positive(values: pd.Series) -> list[float]:
-    return [float(value) for value in values if value > 0]
+    columns = [name for name in (*grid.varying, "kappa") if name != "rho"]
+    numbers = [[value for value in grid.cells[name] if value > 0] for name in columns]
+    far = any(max(values) >= _FAR * min(values) for values in numbers if values)
+    return alt.Scale(type="sqrt" if far else "linear", zero=True)
 
 
 def _heights(grid: Grid) -> alt.Scale:

@@ -13,8 +13,6 @@ from signal_perception.report.charts.inputs import choice
 from signal_perception.report.findings.losses import Comparison
 from signal_perception.report.results import noise_cells
 
-_INK, _PAPER = "#1d1d1f", "#ffffff"
-
 
 def losses_charts(found: Comparison, scale: str, models: list[str]) -> list[Chart]:
     """Loss of each model, and the pairs of models; none where no model has any.
@@ -160,11 +158,11 @@ def _spec_of_pairs(table: pd.DataFrame) -> dict[str, Any]:
             "second",
             type="nominal",
             sort=models,
-            title="than",
+            title="minus loss of",
             axis=alt.Axis(labelAngle=-35, labelLimit=150),
         ),
         "y": alt.Y(
-            "first", type="nominal", sort=models, title="loses more", axis=alt.Axis(labelLimit=160)
+            "first", type="nominal", sort=models, title="loss of", axis=alt.Axis(labelLimit=160)
         ),
         "tooltip": [
             alt.Tooltip("first", type="nominal", title="loss of"),
@@ -177,7 +175,7 @@ def _spec_of_pairs(table: pd.DataFrame) -> dict[str, Any]:
             alt.Tooltip("sources", type="quantitative"),
         ],
     }
-    cells = rows.mark_rect(stroke=_PAPER).encode(
+    cells = rows.mark_rect(stroke=marks.EDGE).encode(
         color=alt.Color(
             "difference",
             type="quantitative",
@@ -187,18 +185,23 @@ def _spec_of_pairs(table: pd.DataFrame) -> dict[str, Any]:
         ),
         **place,
     )
-    numbers = rows.mark_text(fontSize=12).encode(
-        text=alt.Text("text", type="nominal"),
-        color=alt.when(f"abs(datum.difference) > {0.6 * far:g}")
-        .then(alt.value(_PAPER))
-        .otherwise(alt.value(_INK)),
-        **place,
+    strong = alt.when(f"abs(datum.difference) > {0.6 * far:g}")
+    letters = strong.then(alt.value(marks.ON_DARK)).otherwise(alt.value(marks.ON_LIGHT))
+    columns = len(models) - 1
+    numbers = rows.mark_text(fontSize=marks.size(columns, 7, 12), dy=-6).encode(
+        text=alt.Text("text", type="nominal"), color=letters, **place
+    )
+    bounds = (
+        rows.transform_filter("isValid(datum.low)")
+        .mark_text(fontSize=marks.size(columns, 11, 10), dy=8)
+        .encode(text=alt.Text("interval", type="nominal"), color=letters, **place)
     )
     return marks.layers(
         cells.properties(name="cells"),
         numbers.properties(name="numbers"),
+        bounds.properties(name="intervals"),
         params=[choice("grid", "Grid", list(dict.fromkeys(table["grid"])))],
         description="Differences between the losses of every two models in the chosen grid, as a "
         "map with a number in each cell, marked where significant after Holm's correction.",
-        height=alt.Step(30),
+        height=alt.Step(36),
     )

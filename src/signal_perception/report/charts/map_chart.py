@@ -12,10 +12,14 @@ from signal_perception.report.charts.chart import Chart
 from signal_perception.report.charts.inputs import choice
 from signal_perception.report.results.noise_cells import SYMBOLS
 
-_EMPTY = "#dddddd"
-_INK, _PAPER = "#1d1d1f", "#ffffff"
 # Share of the way from chance to clean above which the scheme is too light for white letters.
 _LIGHT = 0.55
+
+_TITLES = {
+    "sigma": "σ, standard deviation of the noise",
+    "gamma": "γ, share of elements with noise",
+    "rho": "ρ, share of layers with noise",
+}
 
 
 def map_chart(grid: Grid, tables: Mapping[str, pd.DataFrame], dataset: str) -> Chart:
@@ -50,29 +54,37 @@ def _spec(grid: Grid) -> dict[str, Any]:
             gradientLength=160,
         ),
     )
-    there = alt.when("isValid(datum.share) && isValid(datum.value)")
-    light = alt.when(f"!isValid(datum.share) || datum.share > {_LIGHT}").then(alt.value(_INK))
-    letters = light.otherwise(alt.value(_PAPER))
-    cells = inside.mark_rect(stroke=_PAPER).encode(
-        color=there.then(colour).otherwise(alt.value(_EMPTY)), **place
+    columns = len(grid.values(grid.x))
+    there = "isValid(datum.share) && isValid(datum.value)"
+    light = alt.when(f"!isValid(datum.share) || datum.share > {_LIGHT}").then(
+        alt.value(marks.ON_LIGHT)
     )
-    values = inside.mark_text(fontSize=13, dy=-6).encode(
-        text=alt.Text("value_text", type="nominal"), color=letters, **place
+    letters = light.otherwise(alt.value(marks.ON_DARK))
+    edges: dict[str, Any] = {"stroke": marks.EDGE}
+    cells = inside.transform_filter(there).mark_rect(**edges).encode(color=colour, **place)
+    empty = inside.transform_filter(f"!({there})").mark_rect(color=marks.EMPTY, **edges)
+    values = (
+        inside.transform_filter("isValid(datum.value)")
+        .mark_text(fontSize=marks.size(columns, 4, 13), dy=-6)
+        .encode(text=alt.Text("value_text", type="nominal"), color=letters, **place)
     )
     intervals = (
         inside.transform_filter("isValid(datum.low)")
-        .mark_text(fontSize=10, dy=9)
+        .mark_text(fontSize=marks.size(columns, 9, 10), dy=9)
         .encode(text=alt.Text("interval", type="nominal"), color=letters, **place)
     )
     having = rows.transform_calculate(mine="datum.panel == panel ? 1 : 0")
     lacking = having.transform_joinaggregate(has="max(mine)").transform_filter("datum.has == 0")
     panels = [panel for panel in grid.panels if panel in _panels_of(grid, grid.models[0])]
     return marks.layers(
+        empty.encode(**place).properties(name="empty"),
         cells.properties(name="cells"),
         values.properties(name="values"),
         intervals.properties(name="intervals"),
         marks.note("lacking", lacking, "model + ' has no panel ' + panel + ' in this grid.'"),
-        cells_text.no_retention("undefined", rows.transform_filter("datum.panel == panel")),
+        cells_text.no_retention(
+            "undefined", rows.transform_filter("datum.panel == panel"), marks.ON_LIGHT
+        ),
         params=[
             *cells_text.inputs(grid),
             choice("panel", "Panel", grid.panels, start=panels[0]),
@@ -114,18 +126,11 @@ def _number(variable: str) -> str:
 def _axis(variable: str, channel: type[alt.X] | type[alt.Y]) -> Any:
     """σ and γ by value, ρ by the first of the equal ones; the largest on top, or at the right."""
     order = "ascending" if channel is alt.X else "descending"
-    title = f"{SYMBOLS[variable]}, share of layers" if variable == "rho" else _TITLES[variable]
-    look = {"labelAngle": 0, "labelLimit": 120}
+    title = _TITLES[variable] if channel is alt.X else SYMBOLS[variable]
+    look: dict[str, Any] = {"labelAngle": 0, "labelLimit": 120, "titleAngle": 0}
     if variable != "rho":
         return channel(
             variable, type="ordinal", sort=order, title=title, axis=alt.Axis(format="~g", **look)
         )
     by = alt.EncodingSortField("place", op="min", order=order)
     return channel("rho", type="nominal", sort=by, title=title, axis=alt.Axis(**look))
-
-
-_TITLES = {
-    "sigma": "σ, standard deviation of the noise",
-    "gamma": "γ, share of elements with noise",
-    "rho": "ρ, share of layers with noise",
-}

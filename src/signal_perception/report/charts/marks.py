@@ -9,6 +9,9 @@ from signal_perception.report.charts.chart import DATA
 from signal_perception.report.results import naming, noise_cells, palette
 
 GREY, DARK = "#999999", "#333333"
+# Letters on cells of colour, the edges of cells, and cells without a value: letters and these are
+# the same in the dark, so their colours are those of nothing else.
+ON_DARK, ON_LIGHT, EDGE, EMPTY = "#fdfdfd", "#101010", "#ffffff", "#d9d9d9"
 # How a mark looks that is not chosen in the legend.
 FAINT = 0.12
 # Matplotlib's marker → Vega's symbol, or its outline within −1 and 1.
@@ -90,7 +93,9 @@ def interval(low: str, high: str, digits: int = 1) -> str:
         f"format({rounded}(datum.{name} * {scale}) / {scale}, '.{digits}f')"
         for rounded, name in (("floor", low), ("ceil", high))
     )
-    return f"isValid(datum.{low}) ? {start} + '–' + {end} : 'none'"
+    # "−3–−1" cannot be read
+    dash = f"(datum.{low} < 0 ? ' to ' : '–')"
+    return f"isValid(datum.{low}) ? {start} + {dash} + {end} : 'none'"
 
 
 def p(name: str) -> str:
@@ -99,7 +104,16 @@ def p(name: str) -> str:
     return f"isValid(datum.{name}) ? ({shown}) : 'not tested'"
 
 
-def note(name: str, base: alt.Chart, text: str, size: int = 13) -> alt.Chart:
+def size(columns: int, letters: int, most: int) -> Any:
+    """Size of letters that fits a cell of a map on a phone too, at most so many pixels.
+
+    columns: of the map. letters: of its longest text. Below 6 pixels there is no text.
+    """
+    fitting = f"1.7 / {letters} * width / {columns}"
+    return alt.expr(f"{fitting} < 6 ? 0 : min({most}, {fitting})")
+
+
+def note(name: str, base: alt.Chart, text: str, colour: str = DARK) -> alt.Chart:
     """A sentence in the middle of the chart, once, if `base` has any row left.
 
     text: an expression of Vega over the choices.
@@ -109,7 +123,7 @@ def note(name: str, base: alt.Chart, text: str, size: int = 13) -> alt.Chart:
         base.transform_aggregate(rows="count()")
         .transform_filter("datum.rows > 0")
         .transform_calculate(note=text)
-        .mark_text(fontSize=size, color=DARK, **place)
+        .mark_text(fontSize=13, color=colour, **place)
         .encode(text=alt.Text("note", type="nominal"))
         .properties(name=name)
     )
@@ -123,4 +137,6 @@ def _look(look: tuple[str, str]) -> tuple[str, str]:
 def _legend(title: str) -> alt.Legend:
     # as many beside each other as there is room for, on a phone too
     columns = alt.expr("max(1, floor(width / 165))")
-    return alt.Legend(title=title or None, orient="top", columns=columns, labelLimit=150)
+    return alt.Legend(
+        title=title or None, orient="top", columns=columns, labelLimit=150, symbolOpacity=1
+    )

@@ -53,7 +53,7 @@ def named(means: pd.DataFrame) -> pd.DataFrame:
 
 
 def _means(cells: pd.DataFrame, defined: bool) -> dict[str, object]:
-    means = {
+    means: dict[str, object] = {
         to: float(np.mean(noise_cells.column(cells, name)))
         for name, to in _MEANS.items()
         if defined or not name.startswith("retention")
@@ -61,6 +61,6 @@ def _means(cells: pd.DataFrame, defined: bool) -> dict[str, object]:
     return {to: means.get(to, float("nan")) for to in _MEANS.values()} | {
         "no_retention": "" if defined else NEAR_CHANCE,
         "cells": len(cells),
-        "videos": int(cells["n_videos"].min()),
-        "sources": int(cells["n_clusters"].min()),
+        "videos": int(min(cells["n_videos"])),
+        "sources": int(min(cells["n_clusters"])),
     }

@@ -12,7 +12,6 @@ from signal_perception.report.charts.chart import Chart
 from signal_perception.report.charts.inputs import choice
 from signal_perception.report.results import noise_cells, palette
 
-_EMPTY, _INK, _PAPER = "#dddddd", "#1d1d1f", "#ffffff"
 # Retention above which the scheme is too light for white letters.
 _LIGHT = 0.55
 
@@ -29,7 +28,8 @@ def retention_chart(means: pd.DataFrame, dataset: str) -> Chart | None:
         [
             "Mean retention of top-1 over the cells of a panel. Panels with other κ are not "
             f"disturbed alike; the contrasts are what is tested. {panel_means.INTERVALS}",
-            f"{noise_captions.RETENTION} A model whose clean accuracy is too near chance has none.",
+            f"{noise_captions.RETENTION} A model whose clean accuracy is too near chance has none; "
+            "where a cell is empty, a model has no such panel.",
             noise_captions.KAPPA,
         ],
         table,
@@ -81,19 +81,23 @@ def _spec(table: pd.DataFrame, panels: Sequence[str]) -> dict[str, Any]:
         scale=alt.Scale(domain=[0, 1], clamp=True, scheme="viridis"),
         legend=alt.Legend(orient="top", gradientLength=160),
     )
-    known = alt.when("isValid(datum.retention)").then(colour)
+    columns = max(len(set(part["panel"])) for _, part in table.groupby("grid"))
+    known = "isValid(datum.retention)"
     light = alt.when(f"!isValid(datum.retention) || datum.retention > {_LIGHT}")
-    letters = light.then(alt.value(_INK)).otherwise(alt.value(_PAPER))
-    cells = rows.mark_rect(stroke=_PAPER).encode(color=known.otherwise(alt.value(_EMPTY)), **place)
-    numbers = rows.mark_text(fontSize=13, dy=-6).encode(
+    letters = light.then(alt.value(marks.ON_LIGHT)).otherwise(alt.value(marks.ON_DARK))
+    edges: dict[str, Any] = {"stroke": marks.EDGE}
+    cells = rows.transform_filter(known).mark_rect(**edges).encode(color=colour, **place)
+    empty = rows.transform_filter(f"!{known}").mark_rect(color=marks.EMPTY, **edges)
+    numbers = rows.mark_text(fontSize=marks.size(columns, 6, 13), dy=-6).encode(
         text=alt.Text("text", type="nominal"), color=letters, **place
     )
     bounds = (
         rows.transform_filter("isValid(datum.retention_low)")
-        .mark_text(fontSize=10, dy=9)
+        .mark_text(fontSize=marks.size(columns, 9, 10), dy=9)
         .encode(text=alt.Text("interval", type="nominal"), color=letters, **place)
     )
     return marks.layers(
+        empty.encode(**place).properties(name="empty"),
         cells.properties(name="cells"),
         numbers.properties(name="numbers"),
         bounds.properties(name="intervals"),

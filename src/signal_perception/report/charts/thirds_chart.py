@@ -9,7 +9,7 @@ import pandas as pd
 
 from signal_perception.report.charts import marks, panel_means
 from signal_perception.report.charts.chart import Chart
-from signal_perception.report.charts.inputs import choice, in_legend
+from signal_perception.report.charts.inputs import choice, in_legend, known
 from signal_perception.report.results import noise_cells, runs
 from signal_perception.report.results.noise_cells import THIRDS
 
@@ -38,7 +38,8 @@ def thirds_chart(means: pd.DataFrame, contrasts: Mapping[str, pd.DataFrame]) -> 
             f"Mean over the cells of each third of a model's layers. {panel_means.INTERVALS} They "
             "do not say which thirds differ: the words beside them do, from the contrasts of "
             "top-1, paired by video and repeat, at p < .05 after Holm's correction over all "
-            "pairs of a model.",
+            "pairs of a model. Front before rear: the front third loses more than the rear one, "
+            "and no third more than both others.",
             runs.in_words(runs.numbers(contrasts), "intervals"),
         ],
         table,
@@ -72,8 +73,8 @@ def verdict(contrasts: pd.DataFrame | None, grid: str) -> str:
 
 def _spec(table: pd.DataFrame) -> dict[str, Any]:
     titles = noise_cells.titles(THIRDS)
-    looks = dict(zip(THIRDS, marks.of_panels(titles.values()).values()))
-    measures = {name: to for name, to in _MEASURES.items() if table[name].notna().any()}
+    looks: dict[str, tuple[str, str]] = dict(zip(THIRDS, marks.of_panels(titles.values()).values()))
+    measures = known(table, _MEASURES)
     clicked = in_legend("thirds", "third")
     models = list(dict.fromkeys(table["model"]))
     rows = marks.chart("rows").transform_filter("datum.grid == grid")
@@ -92,7 +93,7 @@ def _spec(table: pd.DataFrame) -> dict[str, Any]:
     shown = {
         "y": y,
         "yOffset": alt.YOffset(
-            "third", type="nominal", sort=list(THIRDS), scale=alt.Scale(padding=0.6)
+            "third", type="nominal", scale=alt.Scale(domain=["words", *THIRDS], padding=0.4)
         ),
         "color": marks.colour("third", looks, "third"),
         "opacity": marks.chosen(clicked),
@@ -138,8 +139,8 @@ def _spec(table: pd.DataFrame) -> dict[str, Any]:
             words="datum.verdict + (measure == 'retention' && datum.no_retention"
             " ? '; no retention: near chance' : '')"
         )
-        .mark_text(align="right", dx=-4, fontSize=11, color=marks.DARK, x=alt.expr("width"))
-        .encode(y=y, text=alt.Text("words", type="nominal"))
+        .mark_text(align="left", dx=4, fontSize=11, color=marks.DARK, x=0)
+        .encode(y=y, yOffset=alt.YOffsetDatum("words"), text=alt.Text("words", type="nominal"))
     )
     return marks.layers(
         bars.properties(name="intervals"),
@@ -151,17 +152,17 @@ def _spec(table: pd.DataFrame) -> dict[str, Any]:
         ],
         description="Mean top-1 or retention of every model with noise in its front, middle and "
         "rear third, as dots, and which third is shown to break first.",
-        height=alt.Step(34, **{"for": "position"}),
+        height=alt.Step(52, **{"for": "position"}),
     )
 
 
 def _reach(table: pd.DataFrame) -> alt.Scale:
-    """0 to 100 % or 0 to 1, or as far as intervals go, and room for the words at the right."""
+    """0 to 100 %; retention from 0 to 1, or as far as intervals go."""
     bounds = table.loc[:, ["retention", "retention_low", "retention_high"]].to_numpy(float)
     known = bounds[np.isfinite(bounds)]
     low, high = min([0.0, *known]), max([1.0, *known])
     ends = [
         alt.expr(f"measure == 'retention' ? {end:.2f} : {percent}")
-        for end, percent in ((low, 0), (1.45 * high, 145))
+        for end, percent in ((low, 0), (high, 100))
     ]
     return alt.Scale(domain=ends, nice=False, zero=False)

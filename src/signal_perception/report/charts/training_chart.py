@@ -9,7 +9,7 @@ import pandas as pd
 from signal_perception.report.captions import training_captions
 from signal_perception.report.charts import marks
 from signal_perception.report.charts.chart import Chart
-from signal_perception.report.charts.inputs import choice, in_legend
+from signal_perception.report.charts.inputs import choice, in_legend, known
 from signal_perception.report.results import naming
 from signal_perception.report.results.tables import Results
 
@@ -62,7 +62,7 @@ def _table(curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _spec(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
-    measures = {name: to for name, to in _MEASURES.items() if table[name].notna().any()}
+    measures = known(table, _MEASURES)
     looks = marks.of_models(models)
     clicked = in_legend("models", "model")
     base = (
@@ -103,7 +103,7 @@ def _spec(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
         )
         .properties(name="lines")
     )
-    size = 30 if table["epoch"].max() <= _DOTS else 8
+    size = 30 if max(table["epoch"]) <= _DOTS else 8
     dots = (
         base.mark_point(filled=True, size=size)
         .encode(shape=marks.shape("model", looks, "model"), **shown)
