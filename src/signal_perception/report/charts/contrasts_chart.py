@@ -125,17 +125,10 @@ def _spec(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
         .mark_rule(strokeWidth=1.5)
         .encode(x=alt.X("low", type="quantitative"), x2="high", color=colour, **shown)
     )
-    # hollow where nothing is shown; the palette's colours are too many for another channel
-    dots = (
-        rows.mark_point(size=60, strokeWidth=1.6)
-        .encode(
-            x=x,
-            color=colour,
-            shape=marks.shape("model", looks, "model"),
-            fill=alt.when("datum.sure == 'yes'").then(_fill(looks)).otherwise(alt.value("#ffffff")),
-            **shown,
-        )
-        .add_params(clicked)
+    shape = marks.shape("model", looks, "model")
+    dots = rows.mark_point(filled=True, size=60).encode(x=x, color=colour, shape=shape, **shown)
+    hollow = rows.mark_point(fill=marks.EDGE, size=60, strokeWidth=1.6).encode(
+        x=x, color=colour, shape=shape, **shown
     )
     zero = (
         rows.transform_aggregate(rows="count()")
@@ -146,7 +139,8 @@ def _spec(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     return marks.layers(
         zero.properties(name="zero"),
         bars.properties(name="intervals"),
-        dots.properties(name="dots"),
+        dots.transform_filter("datum.sure == 'yes'").add_params(clicked).properties(name="sure"),
+        hollow.transform_filter("datum.sure == 'no'").properties(name="unsure"),
         params=[
             choice("grid", "Grid", list(dict.fromkeys(table["grid"]))),
             choice("k", "Right at", list(dict.fromkeys(table["k"]))),
@@ -156,8 +150,3 @@ def _spec(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
         "95 % intervals, filled where significant after Holm's correction.",
         height=alt.Step(15, **{"for": "offset"}),
     )
-
-
-def _fill(looks: Mapping[str, tuple[str, str]]) -> alt.Fill:
-    scale = alt.Scale(domain=list(looks), range=[colour for colour, _ in looks.values()])
-    return alt.Fill("model", type="nominal", scale=scale, legend=None)

@@ -63,11 +63,12 @@ def _spec(table: pd.DataFrame, titles: Sequence[str]) -> dict[str, Any]:
         .transform_filter("datum.model == model")
         .transform_calculate(interval=marks.interval("low", "high"))
     )
+    ends = alt.Scale(type="log", nice=False, padding=12) if far else alt.Scale(type="linear")
     x = alt.X(
         "kappa",
         type="quantitative",
         title="κ, amplitude of the noise relative to the weights",
-        scale=alt.Scale(type="log" if far else "linear", nice=not far, zero=False, padding=12),
+        scale=ends,
         axis=alt.Axis(format="~g"),
     )
     shown = {
