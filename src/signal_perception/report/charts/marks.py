@@ -12,6 +12,8 @@ GREY, DARK = "#999999", "#333333"
 # Letters on cells of colour, the edges of cells, and cells without a value: letters and these are
 # the same in the dark, so their colours are those of nothing else.
 ON_DARK, ON_LIGHT, EDGE, EMPTY = "#fdfdfd", "#101010", "#ffffff", "#d9d9d9"
+# The same for all layers, or Altair would write it into each of them.
+_TABLE = alt.NamedData(DATA)
 # How a mark looks that is not chosen in the legend.
 FAINT = 0.12
 # Matplotlib's marker → Vega's symbol, or its outline within −1 and 1.
@@ -34,7 +36,7 @@ _SHAPES = {
 
 def chart(name: str) -> alt.Chart:
     """A layer of the chart's table. name: unique in the chart, so that Altair counts nothing."""
-    return alt.Chart(alt.NamedData(DATA), name=name)
+    return alt.Chart(_TABLE, name=name)
 
 
 def layers(
