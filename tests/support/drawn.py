@@ -5,6 +5,7 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
+import altair as alt
 import vl_convert
 
 from signal_perception.pipeline.params import Study
@@ -72,6 +73,8 @@ def texts(drawn: ElementTree.Element, name: str = "") -> list[str]:
 def assert_is_sound(chart: Chart) -> None:
     """What every chart keeps: names of its own, labels for inputs, and columns that there are."""
     written = json.dumps(chart.spec)
+    # raises where the schema of Vega-Lite is not kept
+    alt.LayerChart.from_dict(dict(chart.spec))
     assert chart.spec["data"] == {"name": DATA}
     assert chart.spec["width"] == "container"
     assert chart.spec["description"].endswith(".")
