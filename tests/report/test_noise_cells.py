@@ -67,3 +67,14 @@ def test_a_cell_of_two_grids_is_one_cell() -> None:
     cells = noise_cells.distinct(pd.concat([both, other]))
     assert len(cells) == 6 + 3
     assert list(cells["grid"]) == ["figure3"] * 6 + ["figure4"] * 3
+
+
+@pytest.mark.parametrize(
+    "clean, sources, defined", [(80, 32, True), (14, 32, False), (30, 8, False)]
+)
+def test_retention_needs_a_clean_accuracy_that_is_surely_above_chance(
+    clean: float, sources: int, defined: bool
+) -> None:
+    # chance is 12.5 %
+    table = noise_table().assign(clean_top1=clean, n_clusters=sources)
+    assert noise_cells.retention_is_defined(table) is defined

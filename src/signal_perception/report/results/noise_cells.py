@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from signal_perception.statistics.proportions import wilson
+
 SYMBOLS = {"sigma": "σ", "gamma": "γ", "rho": "ρ"}
 SCORES = {"top1": "top-1", "top5": "top-5"}
 THIRDS = ("front", "middle", "rear")
@@ -83,6 +85,18 @@ def distinct(cells: pd.DataFrame) -> pd.DataFrame:
 def kinds(cells: pd.DataFrame) -> list[str]:
     """The kinds of noise in a grid, the worst case last."""
     return sorted(dict.fromkeys(cells["kind"]), key=lambda kind: kind == WORST_CASE)
+
+
+def retention_is_defined(table: pd.DataFrame) -> bool:
+    """Whether the clean model of a table of cells is above chance for certain.
+
+    Retention divides by clean less chance, and near 0 it is any number. Certain: by Wilson's 95 %
+    interval, as if each source of videos were one video, which is never too narrow.
+    """
+    sources = float(column(table, "n_clusters").max())
+    share = min(float(column(table, "clean_top1")[0]) / 100, 1.0)
+    low, _ = wilson(share * sources, sources)
+    return 100 * low > float(column(table, "chance_top1")[0])
 
 
 def without_worst_case(cells: pd.DataFrame) -> pd.DataFrame:
