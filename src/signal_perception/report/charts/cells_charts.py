@@ -23,8 +23,8 @@ _HOVER = "Cells say their numbers."
 _EDGES = {
     "x": "(datum.column - 1.5) / max(datum.columns - 1, 1)",
     "x2": "(datum.column - 0.5) / max(datum.columns - 1, 1)",
-    "y": "max(2 * (datum.bin - 0.5) / datum.tokens, 0)",
-    "y2": "min(2 * (datum.bin + 0.5) / datum.tokens, 1)",
+    "y": "max(2 * (datum.k - 0.5) / datum.tokens, 0)",
+    "y2": "min(2 * (datum.k + 0.5) / datum.tokens, 1)",
 }
 
 
@@ -125,7 +125,7 @@ def _bins(
     shown = rows.loc[rows["bin"] > 0] if beyond_zero else rows
     chosen = {"control": controls, "quantity": [quantity], "statistic": [statistic]}
     found = depth_rows.along(shown, chosen, ["control"], ["bin"], taps=rows)
-    found = found.rename(columns={"control": "clip"}).drop(columns=["place_b", "place_c"])
+    found = found.rename(columns={"control": "clip", "bin": "k"}).drop(columns=["place_b", "place_c"])
     return found.drop(columns="p_holm", errors="ignore")
 
 
@@ -141,7 +141,7 @@ def _spec(
     """Cells of one model. drawn: an expression of what is shown as colour; value: of the table."""
     kinds = [kind for kind in depth.KINDS if kind in set(found["kind"])]
     clips = [name for name in INPUTS if name in set(found["clip"])]
-    tooltip = depth_layers.tooltip(value, list(found), "model", "clip", "tap", "kind", "bin")
+    tooltip = depth_layers.tooltip(value, list(found), "model", "clip", "tap", "kind", "k")
     ticks = alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f", grid=False)
     ends = alt.Scale(nice=False, zero=False)
     cells = alt.Chart(name="cells").mark_rect(clip=True, stroke=None)

@@ -78,7 +78,7 @@ def _last_taps(rows: pd.DataFrame, statistic: str) -> pd.DataFrame:
     found = found.loc[found["place_a"] == last].reset_index(drop=True)
     named = [found[flag].astype(bool) for flag in flags]
     found.insert(5, "point", np.select(named, definitions.POINTS, ""))
-    return found.drop(columns=[*places, *flags])
+    return found.drop(columns=[*places, *flags]).rename(columns={"bin": "k", "point": "bin"})
 
 
 def _along(found: pd.DataFrame, models: list[str], reading: Reading) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _against_hertz(found: pd.DataFrame, models: list[str], reading: Reading) -> 
         depth_layers.of_models(models), y, tooltip, x=x, low=low, high=high
     )
     clicked = depth_choices.clicked()
-    there = f"datum.point === '{reading.point}'"
+    there = f"datum.bin === '{reading.point}'"
     size = alt.condition(there, alt.value(130), alt.value(35))
     parts[-1] = parts[-1].encode(size=size).add_params(clicked)
     quantities = {name: _QUANTITIES[name] for name in ("corrected", "delta")}

@@ -15,7 +15,7 @@ from signal_perception.report.results.depth import SIZES, Tables
 # taps of two are not, since a size changes between them.
 PLACE = ["model", "tap", "kind", "place_a", "place_b", "place_c", "stretch"]
 _NUMBERS = ["tokens", "omega", "hz", "value", "low", "high", "p_holm", "n_videos", "n_clusters"]
-_WHOLE = ["place_a", "place_b", "place_c", "stretch", "tokens", "n_videos", "n_clusters", "bin"]
+_WHOLE = ["place_a", "place_b", "place_c", "stretch", "tokens", "n_videos", "n_clusters", "bin", "k"]
 
 
 def placed(tables: Tables, transform: str = "") -> pd.DataFrame:
@@ -25,17 +25,17 @@ def placed(tables: Tables, transform: str = "") -> pd.DataFrame:
 
     Parameters
     ----------
-    tables: model → table per tap or per bin.
+    tables: model → table per tap or per bin, of one model or more.
     transform: whose bins; empty for a table per tap.
     """
     sizes = SIZES[transform or "temporal"]
-    parts = [pd.DataFrame(columns=[*PLACE, *_NUMBERS, "n_runs"])]
+    parts = []
     for model, table in tables.items():
         rows = table.loc[table["transform"] == transform] if transform else table
         taps = _places(model, rows, sizes)
         known = rows.drop(columns=["model", "kind"]).assign(n_runs=runs.number(table))
         parts.append(taps.merge(known, on="tap", how="inner"))
-    return pd.concat(parts if len(parts) == 1 else parts[1:], ignore_index=True)
+    return pd.concat(parts, ignore_index=True)
 
 
 def at_points(rows: pd.DataFrame) -> pd.DataFrame:

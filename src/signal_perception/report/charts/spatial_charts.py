@@ -1,5 +1,6 @@
 """Spectra over space, and over space and time: along the diagonal, and along the depth."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -8,7 +9,6 @@ import pandas as pd
 from signal_perception.report.captions import spectral_captions
 from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, inputs
 from signal_perception.report.charts.chart import Chart
-from signal_perception.report.figures import spatial_figures
 from signal_perception.report.results import naming
 from signal_perception.report.results.depth import Tables
 from signal_perception.vocabulary import CLIP
@@ -18,9 +18,26 @@ _TRANSFORMS = {"spatial": "space", "spatiotemporal": "space and time"}
 _POINT = "poster"
 
 
-def spatial_chart(tables: Tables, statistic: str) -> Chart | None:
-    """None where no map is large enough. tables: model → table per bin."""
-    found = _rows(tables, statistic, only_top=False)
+def placed(tables: Tables) -> dict[str, pd.DataFrame]:
+    """Transform → rows from `placed` of the models that have a bin beyond 0.
+
+    tables: model → table per bin.
+    """
+    found = {}
+    for transform in _TRANSFORMS:
+        rows = depth_rows.placed(tables, transform)
+        found[transform] = rows.loc[rows["model"].isin(rows.loc[rows["bin"] > 0, "model"])]
+    return found
+
+
+def spatial_chart(
+    rows: Mapping[str, pd.DataFrame], tables: Tables, statistic: str
+) -> Chart | None:
+    """None where no map is large enough.
+
+    rows: by transform, of the table per bin of each model, which tables are.
+    """
+    found = _rows(rows, statistic, only_top=False)
     if not len(found):
         return None
     return Chart(
@@ -33,9 +50,14 @@ def spatial_chart(tables: Tables, statistic: str) -> Chart | None:
     )
 
 
-def spatial_depth_chart(tables: Tables, statistic: str) -> Chart | None:
-    """None where no map is large enough. tables: model → table per bin."""
-    found = _rows(tables, statistic, only_top=True)
+def spatial_depth_chart(
+    rows: Mapping[str, pd.DataFrame], tables: Tables, statistic: str
+) -> Chart | None:
+    """None where no map is large enough.
+
+    rows: by transform, of the table per bin of each model, which tables are.
+    """
+    found = _rows(rows, statistic, only_top=True)
     if not len(found):
         return None
     return Chart(
@@ -48,25 +70,21 @@ def spatial_depth_chart(tables: Tables, statistic: str) -> Chart | None:
     )
 
 
-def _rows(tables: Tables, statistic: str, *, only_top: bool) -> pd.DataFrame:
-    """Bins of the clip by transform, of the models that have any beyond 0."""
+def _rows(
+    placed: Mapping[str, pd.DataFrame], statistic: str, *, only_top: bool
+) -> pd.DataFrame:
+    """Bins of the clip by transform: all, or those that stand for the spectrum of a tap."""
     chosen = {"control": [CLIP], "quantity": ["delta"], "statistic": [statistic]}
     parts = []
-    for transform in _TRANSFORMS:
-        missing = spatial_figures.without(tables, transform)
-        rows = depth_rows.placed({m: t for m, t in tables.items() if m not in missing}, transform)
-        if not len(rows):
-            continue
+    sizes = ["bin", "height", "width"]
+    for rows in (rows for rows in placed.values() if len(rows)):
         if only_top:
             top = rows.loc[rows[f"is_{_POINT}"].astype(bool)]
-            keys, more = ["transform"], ["bin", "height", "width"]
-            parts.append(depth_rows.along(top, chosen, keys, more, taps=rows))
+            parts.append(depth_rows.along(top, chosen, ["transform"], sizes, taps=rows))
         else:
-            more = ["transform", "bin", "height", "width"]
-            found = depth_rows.along(rows, chosen, more=more)
-            # a spectrum of the reference alone is no line
-            parts.append(found.loc[found.groupby(["model", "tap"])["bin"].transform("max") > 0])
+            parts.append(depth_rows.along(rows, chosen, more=["transform", *sizes]))
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    found = found.rename(columns={"bin": "k"})
     return found.drop(columns=["place_b", "place_c", "hz"], errors="ignore")
 
 
@@ -78,9 +96,10 @@ def _diagonals(found: pd.DataFrame) -> dict[str, Any]:
         "omega:Q",
         title="diagonal frequency, π per step",
         scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f"),
     )
     scale = alt.Scale(scheme="viridis", domain=[0, 1])
-    tooltip = depth_layers.tooltip("Δ", list(found), "model", "tap", "kind", "bin")
+    tooltip = depth_layers.tooltip("Δ", list(found), "model", "tap", "kind", "k")
     tooltip += [alt.Tooltip("height:Q"), alt.Tooltip("width:Q")]
     color = alt.Color("x:Q", title="normalised depth", scale=scale)
     lines = alt.Chart(name="lines").mark_line(clip=True, strokeWidth=1.4)
@@ -93,6 +112,9 @@ def _diagonals(found: pd.DataFrame) -> dict[str, Any]:
         [
             depth_layers.only("datum.transform === transform && datum.model === one"),
             *depth_layers.at_places("'a'"),
+            # a spectrum of the reference alone is no line
+            depth_layers.joined("max", "k", "bins", "tap"),
+            depth_layers.only("datum.bins > 0"),
             *depth_layers.in_words(hertz=False),
         ],
         "Lines of Δ log amplitude of one model against diagonal frequency, one per tap, coloured "
