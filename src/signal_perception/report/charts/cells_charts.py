@@ -1,6 +1,5 @@
 """Depth × frequency as cells of colour: the spectrum at every tap, and what tells classes apart."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -13,9 +12,10 @@ from signal_perception.report.charts import depth_choices, depth_layers, depth_r
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import depth, naming
 from signal_perception.report.results.depth import Tables
-from signal_perception.vocabulary import CLIP, INPUTS
+from signal_perception.vocabulary import CLIP
 
 _EVERY = "all"
+_CLIPS = (CLIP, depth.STATIC)
 # F where an amplitude says nothing about the class.
 _MIDDLE = 1.0
 _HOVER = "Cells say their numbers."
@@ -33,7 +33,7 @@ def spectrogram_chart(rows: pd.DataFrame, tables: Tables, statistic: str) -> Cha
 
     rows: from `placed`, of the table per bin of each model, which tables are.
     """
-    found = _bins(rows, "delta", statistic, INPUTS, beyond_zero=True)
+    found = _bins(rows, "delta", statistic, beyond_zero=True)
     if not len(depth.numbers(found, "value")):
         return None
     clip = found.loc[(found["clip"] == CLIP) & found["value"].notna()]
@@ -78,7 +78,7 @@ def discriminability_chart(rows: pd.DataFrame, tables: Tables) -> Chart | None:
 
     rows: from `placed`, of the table per bin of each model, which tables are.
     """
-    found = _bins(rows, "discriminability", "mean_log", (CLIP, depth.STATIC))
+    found = _bins(rows, "discriminability", "mean_log")
     values = depth.numbers(found, "value")
     if not len(values):
         return None
@@ -117,15 +117,14 @@ def _bins(
     rows: pd.DataFrame,
     quantity: str,
     statistic: str,
-    controls: Sequence[str],
     *,
     beyond_zero: bool = False,
 ) -> pd.DataFrame:
     """All bins of the temporal spectra; taps without any have a row without a bin."""
     shown = rows.loc[rows["bin"] > 0] if beyond_zero else rows
-    chosen = {"control": controls, "quantity": [quantity], "statistic": [statistic]}
+    chosen = {"control": _CLIPS, "quantity": [quantity], "statistic": [statistic]}
     found = depth_rows.along(shown, chosen, ["control"], ["bin"], taps=rows)
-    found = found.rename(columns={"control": "clip", "bin": "k"}).drop(columns=["place_b", "place_c"])
+    found = found.rename(columns={"control": "clip", "bin": "k"})
     return found.drop(columns="p_holm", errors="ignore")
 
 
@@ -140,7 +139,7 @@ def _spec(
 ) -> dict[str, Any]:
     """Cells of one model. drawn: an expression of what is shown as colour; value: of the table."""
     kinds = [kind for kind in depth.KINDS if kind in set(found["kind"])]
-    clips = [name for name in INPUTS if name in set(found["clip"])]
+    clips = [name for name in _CLIPS if name in set(found["clip"])]
     tooltip = depth_layers.tooltip(value, list(found), "model", "clip", "tap", "kind", "k")
     ticks = alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f", grid=False)
     ends = alt.Scale(nice=False, zero=False)

@@ -74,11 +74,10 @@ def _last_taps(rows: pd.DataFrame, statistic: str) -> pd.DataFrame:
         return found
     found = found.loc[(found["bin"] > 0) & found["hz"].notna() & found["value"].notna()]
     last = found.groupby("model")["place_a"].transform("max")
-    places = [column for column in found if column.startswith("place_")]
     found = found.loc[found["place_a"] == last].reset_index(drop=True)
     named = [found[flag].astype(bool) for flag in flags]
-    found.insert(5, "point", np.select(named, definitions.POINTS, ""))
-    return found.drop(columns=[*places, *flags]).rename(columns={"bin": "k", "point": "bin"})
+    found.insert(4, "point", np.select(named, definitions.POINTS, ""))
+    return found.drop(columns=["place_a", *flags]).rename(columns={"bin": "k", "point": "bin"})
 
 
 def _along(found: pd.DataFrame, models: list[str], reading: Reading) -> dict[str, Any]:

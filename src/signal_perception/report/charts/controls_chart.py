@@ -16,7 +16,7 @@ from signal_perception.vocabulary import INPUT, INPUTS
 # A control that lies further than this below everything else is counted; drawn, it would squeeze
 # the axis.
 _FAR = 2.0
-_KEY = "one + ' ' + bin"
+_KEY = "one"
 _PIXELS = f"datum.tap === '{INPUT}'"
 
 
@@ -31,11 +31,11 @@ def controls_chart(rows: pd.DataFrame, tables: Tables, reading: Reading) -> Char
         "control": list(INPUTS),
         "quantity": ["delta"],
         "statistic": [reading.statistic],
-        "point": list(depth_choices.BINS),
+        "point": [reading.point],
     }
-    taps = depth_rows.along(rows, chosen, ["control", "point"])
+    taps = depth_rows.along(rows, chosen, ["control"])
     found = pd.concat([taps, _pixels(tables, chosen, list(taps))], ignore_index=True)
-    found = found.rename(columns={"point": "bin", "control": "clip"})
+    found = found.rename(columns={"control": "clip"})
     if not len(depth.numbers(found, "value")):
         return None
     return Chart(
@@ -43,7 +43,7 @@ def controls_chart(rows: pd.DataFrame, tables: Tables, reading: Reading) -> Char
         title="Figure 1, controls",
         caption=[depth_choices.HOVER, *spectral_captions.controls(tables, reading)],
         table=found,
-        spec=_spec(found, reading),
+        spec=_spec(found),
         figure="controls",
     )
 
@@ -60,7 +60,7 @@ def _pixels(tables: Tables, chosen: dict[str, list[str]], columns: list[str]) ->
     return depth_rows.whole(pd.concat(parts, ignore_index=True))
 
 
-def _spec(found: pd.DataFrame, reading: Reading) -> dict[str, Any]:
+def _spec(found: pd.DataFrame) -> dict[str, Any]:
     names = list(dict.fromkeys(found["model"]))
     look = depth_layers.of_controls(set(found["clip"]))
     limits = _limits(found)
@@ -74,9 +74,9 @@ def _spec(found: pd.DataFrame, reading: Reading) -> dict[str, Any]:
     parts[-1] = parts[-1].add_params(clicked)
     return depth_layers.finished(
         [pixels, *parts, depth_layers.beyond(limits, _KEY)],
-        [depth_choices.model(names), depth_choices.bins(found, reading)],
+        [depth_choices.model(names)],
         [
-            depth_layers.only("datum.bin === bin && datum.model === one"),
+            depth_layers.only("datum.model === one"),
             depth_choices.in_clicked(clicked),
             *depth_layers.at_places("'a'", "clip", keep=_PIXELS),
             *depth_layers.in_words("clip"),
@@ -87,14 +87,14 @@ def _spec(found: pd.DataFrame, reading: Reading) -> dict[str, Any]:
 
 
 def _limits(found: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Of each model and bin: the clip, the pixels, 0, and the controls that are near."""
+    """Of each model: the clip, the pixels, 0, and the controls that are near."""
     ends = {}
-    for (model, name), part in found.groupby(["model", "bin"], sort=False):
+    for model, part in found.groupby("model", sort=False):
         clip = part.loc[part["clip"] == "clip"]
         near = [0.0, *depth.numbers(clip, "value", "low", "high")]
         lowest = min(near) - _FAR
         values = [*near, *depth.numbers(part, "value", "low", "high")]
         values = [value for value in values if value >= lowest]
         more = 0.06 * max(float(np.ptp(values)), 1e-3)
-        ends[f"{model} {name}"] = (min(values) - more, max(values) + more)
+        ends[str(model)] = (min(values) - more, max(values) + more)
     return ends

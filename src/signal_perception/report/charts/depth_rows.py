@@ -54,6 +54,7 @@ def along(
     more: Sequence[str] = (),
     *,
     taps: pd.DataFrame | None = None,
+    panels: bool = False,
 ) -> pd.DataFrame:
     """The rows of a chart: models in their order, then the values of `chosen` in theirs, then taps.
 
@@ -64,7 +65,8 @@ def along(
     keys: columns of which each value that a model has is there at every tap, without a number where
         the table has none: a line breaks there.
     more: columns of the tables that are kept beside these.
-    taps: rows of all taps, where `rows` are of some.
+    taps: rows of all taps, where `rows` are of some. panels: whether the places in panels (b) and
+        (c) are kept too.
     """
     keep = np.ones(len(rows), bool)
     for column, values in chosen.items():
@@ -85,12 +87,14 @@ def along(
         if column in columns
     ]
     by = [found["place_a"].astype(int), *reversed(ranks)]
-    return _lean(found.iloc[np.lexsort(by)].loc[:, columns].reset_index(drop=True))
+    shown = [name for name in columns if panels or name not in ("place_b", "place_c")]
+    return _lean(found.iloc[np.lexsort(by)].loc[:, shown].reset_index(drop=True))
 
 
 def whole(found: pd.DataFrame) -> pd.DataFrame:
     """The table with whole numbers written as such, and empty where there is none."""
-    return found.astype({name: "Int64" for name in _WHOLE if name in found})
+    numeric = found.select_dtypes("number").columns.intersection(_WHOLE)
+    return found.astype(dict.fromkeys(numeric, "Int64"))
 
 
 def limits(

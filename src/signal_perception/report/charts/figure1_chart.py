@@ -37,10 +37,13 @@ def figure1_chart(
         "statistic": _statistics(tables, reading),
         "point": list(depth_choices.BINS),
     }
-    found = depth_rows.along(rows, chosen, ["control", "statistic", "point"])
+    found = depth_rows.along(rows, chosen, ["control", "statistic", "point"], panels=True)
     found = found.rename(columns={"point": "bin", "control": "clip"})
     if not len(depth.numbers(found, "value")):
         return None
+    # a static clip is a line behind the clip's, without an interval or a tooltip
+    behind = found["clip"] == depth.STATIC
+    found.loc[behind, ["low", "high", "omega", "hz", "tokens", "n_videos", "n_clusters"]] = pd.NA
     found = pd.concat([found, _poster(reference or {}, list(tables))], ignore_index=True)
     return Chart(
         name="figure1",

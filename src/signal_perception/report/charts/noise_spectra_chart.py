@@ -13,8 +13,8 @@ from signal_perception.report.findings import noise_spectra
 from signal_perception.report.results import depth, naming, noise_cells, runs
 
 _COLUMNS = [
-    *("model", "grid", "panel", "tap", "kind", "place_a", "stretch", "kappa", "tokens", "omega"),
-    *("clean", "value", "low", "high", "p_holm", "n_videos", "n_clusters", "n_runs"),
+    *("model", "grid", "panel", "tap", "kind", "place_a", "stretch", "tokens", "omega"),
+    *("value", "low", "high", "p_holm", "n_videos", "n_clusters", "n_runs"),
 ]
 
 

@@ -37,7 +37,7 @@ def spatial_chart(
 
     rows: by transform, of the table per bin of each model, which tables are.
     """
-    found = _rows(rows, statistic, only_top=False)
+    found = _rows({"spatial": rows["spatial"]}, statistic, only_top=False)
     if not len(found):
         return None
     return Chart(
@@ -82,16 +82,15 @@ def _rows(
             top = rows.loc[rows[f"is_{_POINT}"].astype(bool)]
             parts.append(depth_rows.along(top, chosen, ["transform"], sizes, taps=rows))
         else:
-            parts.append(depth_rows.along(rows, chosen, more=["transform", *sizes]))
+            parts.append(depth_rows.along(rows, chosen, more=sizes))
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    found = found.rename(columns={"bin": "k"})
-    return found.drop(columns=["place_b", "place_c", "hz"], errors="ignore")
+    return found.rename(columns={"bin": "k"}).drop(columns="hz", errors="ignore")
 
 
 def _diagonals(found: pd.DataFrame) -> dict[str, Any]:
     names = list(dict.fromkeys(found["model"]))
-    limits = depth_rows.limits(found, ["transform"])
-    y = depth_layers.value_axis("Δ log amplitude", limits, "transform")
+    limits = depth_rows.limits(found.assign(all="all"), ["all"])
+    y = depth_layers.value_axis("Δ log amplitude", limits, "'all'")
     x = alt.X(
         "omega:Q",
         title="diagonal frequency, π per step",
@@ -108,9 +107,9 @@ def _diagonals(found: pd.DataFrame) -> dict[str, Any]:
     points = points.encode(x=x, y=y, color=color, tooltip=tooltip)
     return depth_layers.finished(
         [lines, points],
-        [depth_choices.model(names), _over(found)],
+        [depth_choices.model(names)],
         [
-            depth_layers.only("datum.transform === transform && datum.model === one"),
+            depth_layers.only("datum.model === one"),
             *depth_layers.at_places("'a'"),
             # a spectrum of the reference alone is no line
             depth_layers.joined("max", "k", "bins", "tap"),

@@ -196,9 +196,9 @@ def _across(y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
         rule = here.mark_rule(color=color, strokeDash=dash, strokeWidth=1.4)
         parts.append(rule.encode(y=y, tooltip=tooltip).properties(name=field))
         said = here.mark_text(
-            align="right", baseline="bottom", dy=-3, color=color, fontSize=11, text=name
+            align="left", baseline="bottom", dy=-3, color=color, fontSize=11, text=name
         )
-        said = said.encode(y=y, x=alt.value(alt.expr("width - 4")))
+        said = said.encode(y=y, x=alt.value(4))
         parts.append(said.properties(name=f"{field}_name"))
     low = y.copy()
     low["shorthand"] = "low:Q"

@@ -40,7 +40,7 @@ def weights_chart(others: Others, owns: Tables, reading: Reading, dataset: str) 
             *spectral_captions.weights(others, owns, reading, dataset),
         ],
         table=found,
-        spec=_spec(found, others, reading, dataset),
+        spec=_spec(found, others, dataset),
         figure="weights",
     )
 
@@ -51,28 +51,30 @@ def _rows(others: Others, owns: Tables, reading: Reading, dataset: str) -> pd.Da
         "control": list(_SHOWN),
         "quantity": ["delta"],
         "statistic": [reading.statistic],
-        "point": list(depth_choices.BINS),
+        "point": [reading.point],
     }
     drawn = {dataset: {model: table for model, table in owns.items() if model in others}}
     for each in weights.every(others):
         drawn[each] = {model: tables[each] for model, tables in others.items() if each in tables}
     parts = []
     for each, tables in drawn.items():
-        rows = depth_rows.along(depth_rows.placed(tables), chosen, ["control", "point"])
+        rows = depth_rows.along(depth_rows.placed(tables), chosen, ["control"])
         rows.insert(1, "weights", weights.name(each, dataset))
         parts.append(rows)
     found = pd.concat(parts, ignore_index=True)
-    found = found.drop(columns=["place_b", "place_c"], errors="ignore")
-    return found.rename(columns={"control": "show", "point": "bin"})
+    return found.rename(columns={"control": "show"})
 
 
-def _spec(found: pd.DataFrame, others: Others, reading: Reading, dataset: str) -> dict[str, Any]:
+def _spec(found: pd.DataFrame, others: Others, dataset: str) -> dict[str, Any]:
     names = [naming.model(model) for model in others]
     called = [weights.name(each, dataset) for each in weights.every(others)]
     look = depth_layers.of_weights(weights.name(dataset, dataset), called)
-    key = "show + ' ' + bin"
-    limits = depth_rows.limits(found, ["show", "bin"])
-    y = depth_layers.value_axis("Δ log amplitude, or its difference", limits, key)
+    differences = found["show"] == weights.DIFFERENCE
+    limits = {
+        **depth_rows.limits(found.loc[differences], ["show"], least=0.1),
+        **depth_rows.limits(found.loc[~differences], ["show"]),
+    }
+    y = depth_layers.value_axis("Δ log amplitude, or its difference", limits, "show")
     tooltip = depth_layers.tooltip("value", list(found), "model", "weights", "tap", "kind")
     # Δ of each is not tested, so its markers are whole
     differs = f"datum.show !== '{weights.DIFFERENCE}' || {depth_layers.SURE}"
@@ -84,10 +86,9 @@ def _spec(found: pd.DataFrame, others: Others, reading: Reading, dataset: str) -
         [
             depth_choices.model(names),
             inputs.choice("show", "Show", list(_SHOWN), list(_SHOWN.values())),
-            depth_choices.bins(found, reading),
         ],
         [
-            depth_layers.only("datum.bin === bin && datum.show === show && datum.model === one"),
+            depth_layers.only("datum.show === show && datum.model === one"),
             *depth_layers.at_places("'a'", "weights"),
             depth_choices.in_clicked(clicked),
             *depth_layers.in_words("weights"),
