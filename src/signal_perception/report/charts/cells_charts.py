@@ -3,12 +3,18 @@
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
 from signal_perception.fourier import definitions
 from signal_perception.report.captions import spectral_captions
-from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, inputs, marks
+from signal_perception.report.charts import (
+    depth_choices,
+    depth_layers,
+    depth_rows,
+    depth_steps,
+    inputs,
+    marks,
+)
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import depth, naming
 from signal_perception.report.results.depth import Tables
@@ -164,14 +170,14 @@ def _spec(
         [cells],
         params,
         [
-            depth_layers.only("datum.model === one && datum.clip === clip"),
-            depth_layers.only(f"taps === '{_EVERY}' || datum.kind === taps"),
+            depth_steps.only("datum.model === one && datum.clip === clip"),
+            depth_steps.only(f"taps === '{_EVERY}' || datum.kind === taps"),
             ranked,
-            depth_layers.joined("max", "column", "columns"),
-            depth_layers.only("isValid(datum.value) && datum.tokens > 0"),
-            *(depth_layers.calculated(name, edge) for name, edge in _EDGES.items()),
-            depth_layers.calculated("drawn", drawn),
-            *depth_layers.in_words(),
+            depth_steps.joined("max", "column", "columns"),
+            depth_steps.only("isValid(datum.value) && datum.tokens > 0"),
+            *(depth_steps.calculated(name, edge) for name, edge in _EDGES.items()),
+            depth_steps.calculated("drawn", drawn),
+            *depth_steps.in_words(),
         ],
         description,
         view=alt.ViewBackground(fill=marks.EMPTY),

@@ -8,7 +8,13 @@ import pandas as pd
 
 from signal_perception.fourier import definitions
 from signal_perception.report.captions import spectral_captions
-from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, inputs
+from signal_perception.report.charts import (
+    depth_choices,
+    depth_layers,
+    depth_rows,
+    depth_steps,
+    inputs,
+)
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import depth
 from signal_perception.report.results.depth import Reading, Tables
@@ -98,10 +104,10 @@ def _along(found: pd.DataFrame, models: list[str], reading: Reading) -> dict[str
             depth_choices.bins(found, reading),
         ],
         [
-            depth_layers.only(f"datum.quantity === quantity && ({of_bin})"),
-            *depth_layers.at_places("'a'"),
+            depth_steps.only(f"datum.quantity === quantity && ({of_bin})"),
+            *depth_steps.at_places("'a'"),
             *depth_choices.of_chosen(clicked),
-            *depth_layers.in_words(),
+            *depth_steps.in_words(),
         ],
         "Lines of Δ log amplitude against normalised depth, one per model, as it is, free of the "
         "shift by the number of tokens, or at one frequency.",
@@ -117,9 +123,7 @@ def _against_hertz(found: pd.DataFrame, models: list[str], reading: Reading) -> 
     x = alt.X("hz:Q", title="frequency, Hz", scale=scale, axis=axis)
     tooltip = depth_layers.tooltip("Δ", list(found), "model", "tap", "kind")
     tooltip.insert(3, alt.Tooltip(f"{value}:Q", title="drawn at", format=".3f"))
-    parts = depth_layers.drawn(
-        depth_layers.of_models(models), y, tooltip, x=x, low=low, high=high
-    )
+    parts = depth_layers.drawn(depth_layers.of_models(models), y, tooltip, x=x, low=low, high=high)
     clicked = depth_choices.clicked()
     there = f"datum.bin === '{reading.point}'"
     size = alt.condition(there, alt.value(130), alt.value(35))
@@ -134,20 +138,18 @@ def _against_hertz(found: pd.DataFrame, models: list[str], reading: Reading) -> 
         ],
         [
             *(
-                depth_layers.calculated(
-                    name, f"isValid(datum.{of}) ? datum.{of} + {shift} : null"
-                )
+                depth_steps.calculated(name, f"isValid(datum.{of}) ? datum.{of} + {shift} : null")
                 for name, of in zip(_SHOWN, ("value", "low", "high"))
             ),
             *depth_choices.of_chosen(clicked),
-            *depth_layers.in_words(),
+            *depth_steps.in_words(),
         ],
         "Lines of log amplitude of the last tap of each model against frequency in Hz.",
     )
 
 
 def _hertz_limits(found: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    shift = [definitions.corrected(0.0, int(t)) for t in found["tokens"]]
+    shift = [float(definitions.corrected(np.zeros(()), int(t))) for t in found["tokens"]]
     shifted = found.assign(quantity="corrected")
     for name in ("value", "low", "high"):
         shifted[name] = found[name] + shift

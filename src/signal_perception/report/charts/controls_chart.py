@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from signal_perception.report.captions import spectral_captions
-from signal_perception.report.charts import depth_choices, depth_layers, depth_rows
+from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, depth_steps
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import depth, naming
 from signal_perception.report.results.depth import Reading, Tables
@@ -76,10 +76,10 @@ def _spec(found: pd.DataFrame) -> dict[str, Any]:
         [pixels, *parts, depth_layers.beyond(limits, _KEY)],
         [depth_choices.model(names)],
         [
-            depth_layers.only("datum.model === one"),
+            depth_steps.only("datum.model === one"),
             depth_choices.in_clicked(clicked),
-            *depth_layers.at_places("'a'", "clip", keep=_PIXELS),
-            *depth_layers.in_words("clip"),
+            *depth_steps.at_places("'a'", "clip", keep=_PIXELS),
+            *depth_steps.in_words("clip"),
         ],
         "Lines of Δ log amplitude of one model against normalised depth, for the clip and for each "
         "control; horizontal lines are the input pixels.",

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from signal_perception.report.charts import depth_layers, inputs
+from signal_perception.report.charts import depth_steps, inputs
 from signal_perception.report.results.depth import Reading
 
 EVERY = "all models"
@@ -47,16 +47,16 @@ def named(
 
 
 def shown(name: str, label: str) -> alt.Parameter:
-    """Whether something is drawn, which it is at the start."""
-    return alt.param(name=name, value=True, bind=alt.binding_checkbox(name=f"{label}: "))
+    """Whether something is "shown", as it is at the start, or "hidden"."""
+    return inputs.choice(name, label, ["shown", "hidden"])
 
 
-def of_chosen(clicked: alt.Parameter) -> list[depth_layers.Step]:
+def of_chosen(clicked: alt.Parameter) -> list[depth_steps.Step]:
     """Steps to the rows of the models that are chosen, by `one` and in the legend."""
-    one = depth_layers.only(f"one === '{EVERY}' || datum.model === one")
+    one = depth_steps.only(f"one === '{EVERY}' || datum.model === one")
     return [one, in_clicked(clicked)]
 
 
-def in_clicked(clicked: alt.Parameter) -> depth_layers.Step:
+def in_clicked(clicked: alt.Parameter) -> depth_steps.Step:
     """Keeps the rows that are chosen in the legend."""
     return {"filter": {"param": clicked.name}}

@@ -1,4 +1,4 @@
-"""What charts along the depth are drawn of: bands, lines, markers, tooltips, and what is clipped."""
+"""What charts along the depth are drawn of: bands, lines, markers, tooltips, what is clipped."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -18,8 +18,6 @@ SURE = f"isValid(datum.p_holm) && datum.p_holm < {LEVEL}"
 
 # What is chosen → lowest and highest value of the axis.
 Limits = Mapping[str, tuple[float, float]]
-# A transform of Vega-Lite.
-Step = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,8 @@ def drawn(
     Parameters
     ----------
     y: value; low, high: fields of its interval. x: the depth where it is not given.
-    where: an expression, which rows are drawn so; empty: all. dashed: whether lines have dashes of their own.
+    where: an expression, which rows are drawn so; empty: all. dashed: whether lines have dashes of
+        their own.
     tested: whether markers are hollow where `sure`, an expression, does not hold.
     """
     stretch = alt.Detail("stretch:N")
@@ -165,27 +164,29 @@ def drawn(
     lowest["shorthand"] = f"{low}:Q"
     ends = {"y": lowest, "y2": alt.Y2(f"{high}:Q")}
     base = alt.Chart().transform_filter(where) if where else alt.Chart()
-    band = base.mark_area(clip=True, opacity=0.15, tooltip=None)
+    band = base.mark_area(clip=True, opacity=0.15, tooltip=None, aria=False)
     band = band.encode(**shared, **ends, detail=stretch).properties(name="band")
     bars = base.transform_filter("datum.neighbours === 1")
-    bars = bars.mark_rule(clip=True, opacity=0.4, strokeWidth=2)
+    bars = bars.mark_rule(clip=True, opacity=0.4, strokeWidth=2, aria=False)
     bars = bars.encode(**shared, **ends).properties(name="bars")
-    dash = {"strokeDash": look.dash} if dashed else {}
-    line = base.mark_line(clip=True, strokeWidth=1.5)
-    line = line.encode(**shared, **dash, y=y, detail=stretch).properties(name="lines")
+    line = base.mark_line(clip=True, strokeWidth=1.5, aria=False).encode(**shared, y=y, detail=stretch)
+    if dashed:
+        line = line.encode(strokeDash=look.dash)
     # hollow is empty and not white, which would be a hole in a dark page
     filled = alt.condition(sure, alt.value(1), alt.value(0)) if tested else alt.value(1)
     points = base.mark_point(clip=True, size=40, strokeWidth=1.2, opacity=1)
     points = points.encode(
         **shared, y=y, shape=look.shape, fill=look.fill, fillOpacity=filled, tooltip=list(tooltip)
     )
-    return [band, bars, line, points.properties(name="marks")]
+    return [band, bars, line.properties(name="lines"), points.properties(name="marks")]
 
 
 def behind(look: Look, y: alt.Y, where: str, dash: Sequence[int], name: str) -> alt.Chart:
     """A thin line in the same colour and without markers, of some rows."""
     line = alt.Chart(name=name).transform_filter(where)
-    line = line.mark_line(clip=True, strokeWidth=1, strokeDash=list(dash), opacity=0.8)
+    line = line.mark_line(
+        clip=True, strokeWidth=1, strokeDash=list(dash), opacity=0.8, aria=False
+    )
     return line.encode(color=look.color, x=depth_axis(), y=y, detail=alt.Detail("stretch:N"))
 
 
@@ -194,9 +195,7 @@ def beyond(limits: Limits, key: str) -> alt.Chart:
     low, high = end(limits, key, 0), end(limits, key, 1)
     found = (
         alt.Chart(name="beyond")
-        .transform_filter(
-            f"isValid(datum.value) && (datum.value < {low} || datum.value > {high})"
-        )
+        .transform_filter(f"isValid(datum.value) && (datum.value < {low} || datum.value > {high})")
         .transform_aggregate(n="count()", lowest="min(value)", highest="max(value)")
         .transform_filter("datum.n > 0")
         .transform_calculate(
@@ -208,48 +207,6 @@ def beyond(limits: Limits, key: str) -> alt.Chart:
     place: dict[str, Any] = {"x": alt.expr("width - 4"), "y": 4}
     look = {"align": "right", "baseline": "top", "color": marks.DARK, "fontSize": 11}
     return found.mark_text(**place, **look).encode(text=alt.Text("said:N"))
-
-
-def at_places(panel: str, *fields: str, keep: str = "false") -> list[Step]:
-    """Steps to the field x of the taps that a panel has.
-
-    panel: an expression, "a", "b" or "c". fields: what the taps of one line have in common, beside
-    the model. keep: an expression, rows that stay although they have no place.
-    """
-    of_panel = f"datum['place_' + {panel}]"
-    return [
-        only(f"isValid({of_panel}) || {keep}"),
-        calculated("place", of_panel),
-        joined("max", "place", "last", "model", *fields),
-        calculated("x", "isValid(datum.place) ? datum.place / max(datum.last, 1) : null"),
-    ]
-
-
-def in_words(*fields: str, hertz: bool = True, digits: int = 3) -> list[Step]:
-    """Steps to what bars and tooltips need: neighbours, interval and hertz.
-
-    fields: what the taps of one line have in common, beside the model.
-    """
-    found = [
-        joined("valid", "value", "neighbours", "model", "stretch", *fields),
-        calculated("interval", _interval(digits)),
-    ]
-    return [*found, calculated("hertz", _hertz())] if hertz else found
-
-
-def only(which: str) -> Step:
-    """Keeps the rows for which an expression holds."""
-    return {"filter": which}
-
-
-def calculated(field: str, expression: str) -> Step:
-    """A field of each row; of a name that the table does not have, for it is calculated anew."""
-    return {"calculate": expression, "as": field}
-
-
-def joined(op: str, field: str, name: str, *groups: str) -> Step:
-    """A number of all rows that agree in some fields, at each of them."""
-    return {"joinaggregate": [{"op": op, "field": field, "as": name}], "groupby": list(groups)}
 
 
 def tooltip(value: str, columns: Sequence[str], *place: str, digits: int = 3) -> list[alt.Tooltip]:
@@ -277,13 +234,13 @@ def tooltip(value: str, columns: Sequence[str], *place: str, digits: int = 3) ->
 def finished(
     layers: Sequence[alt.Chart],
     params: Sequence[alt.Parameter],
-    steps: Sequence[Step],
+    steps: Sequence[dict[str, Any]],
     description: str,
     **look: Any,
 ) -> dict[str, Any]:
     """The specification of layers over each other, as wide as their place on the page.
 
-    params: inputs, in their order. steps: on the way from the table to all layers. description: a
+    params: inputs, in their order. steps: between the table and all layers. description: a
     sentence for screen readers.
     """
     size = {"width": "container", "height": HEIGHT}
@@ -291,22 +248,3 @@ def finished(
     chart = alt.layer(*layers, data=alt.NamedData(DATA), **about).add_params(*params)
     # tests hold all charts to the schema, which takes a third of the time that a chart is made in
     return chart.to_dict(validate=False)
-
-
-def _interval(digits: int) -> str:
-    """An expression: the interval in words, rounded outwards."""
-    scale = 10**digits
-    low, high = (
-        f"format({rounded}(datum.{name} * {scale}) / {scale}, '.{digits}f')"
-        for rounded, name in (("floor", "low"), ("ceil", "high"))
-    )
-    return f"isValid(datum.low) ? {low} + ' to ' + {high} : 'none'"
-
-
-def _hertz() -> str:
-    """An expression: Hz of a mark, and of the lowest and highest bin of its tap."""
-    whole = "datum.hz / datum.omega"
-    lowest = f"format({whole} * 2 / datum.tokens, '.2f')"
-    highest = f"format({whole} * 2 * floor(datum.tokens / 2) / datum.tokens, '.2f')"
-    said = f"format(datum.hz, '.2f') + ' Hz, of bins from ' + {lowest} + ' to ' + {highest} + ' Hz'"
-    return f"isValid(datum.hz) && datum.omega > 0 ? {said} : 'none'"

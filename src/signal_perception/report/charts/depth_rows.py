@@ -15,7 +15,17 @@ from signal_perception.report.results.depth import SIZES, Tables
 # taps of two are not, since a size changes between them.
 PLACE = ["model", "tap", "kind", "place_a", "place_b", "place_c", "stretch"]
 _NUMBERS = ["tokens", "omega", "hz", "value", "low", "high", "p_holm", "n_videos", "n_clusters"]
-_WHOLE = ["place_a", "place_b", "place_c", "stretch", "tokens", "n_videos", "n_clusters", "bin", "k"]
+_WHOLE = [
+    "place_a",
+    "place_b",
+    "place_c",
+    "stretch",
+    "tokens",
+    "n_videos",
+    "n_clusters",
+    "bin",
+    "k",
+]
 
 
 def placed(tables: Tables, transform: str = "") -> pd.DataFrame:
@@ -109,13 +119,14 @@ def limits(
     beyond: share of the values' span that is added at both ends.
     """
     ends = {}
-    for names, part in found.groupby(list(keys), sort=False):
+    name = found.loc[:, list(keys)].astype(str).agg(" ".join, axis=1)
+    for chosen, part in found.groupby(name, sort=False):
         values = depth.numbers(part, "value", "low", "high")
         reach = [-least, least] if least else []
         if len(values) + len(reach):
             low, high = min([*values, *reach]), max([*values, *reach])
             more = beyond * max(high - low, 1e-3)
-            ends[" ".join(map(str, names))] = (float(low - more), float(high + more))
+            ends[str(chosen)] = (float(low - more), float(high + more))
     return ends
 
 
@@ -136,7 +147,9 @@ def _places(model: str, rows: pd.DataFrame, sizes: Sequence[str]) -> pd.DataFram
 
 def _lean(found: pd.DataFrame) -> pd.DataFrame:
     """Without columns that say nothing: p where nothing is tested, runs where there is one."""
-    nothing = [name for name in ("p_holm", "hz") if name in found and found[name].isna().all()]
-    if found["n_runs"].dropna().eq(1).all():
+    nothing = [
+        name for name in ("p_holm", "hz") if name in found and not len(depth.numbers(found, name))
+    ]
+    if set(depth.numbers(found, "n_runs")) <= {1.0}:
         nothing.append("n_runs")
     return whole(found.drop(columns=nothing))

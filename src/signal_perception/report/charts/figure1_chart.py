@@ -6,7 +6,13 @@ from typing import Any
 import pandas as pd
 
 from signal_perception.report.captions import spectral_captions
-from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, inputs
+from signal_perception.report.charts import (
+    depth_choices,
+    depth_layers,
+    depth_rows,
+    depth_steps,
+    inputs,
+)
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import depth, naming
 from signal_perception.report.results.depth import Reading, Tables
@@ -109,7 +115,7 @@ def _spec(found: pd.DataFrame, models: Sequence[str], reading: Reading) -> dict[
     if POSTER in set(found["clip"]):
         dotted[POSTER] = ("poster_shown", "Poster, dotted (digitised ±0.03)", [1.5, 2.5])
     for clip, (name, label, dash) in dotted.items():
-        where = f"{name} && datum.clip === '{clip}'"
+        where = f"{name} === 'shown' && datum.clip === '{clip}'"
         parts.insert(0, depth_layers.behind(look, y, where, dash, f"{clip}_lines"))
         params.append(depth_choices.shown(name, label))
     of_statistic = f"datum.statistic === statistic || datum.clip === '{POSTER}'"
@@ -117,10 +123,10 @@ def _spec(found: pd.DataFrame, models: Sequence[str], reading: Reading) -> dict[
         [*parts, depth_layers.beyond(limits, _KEY)],
         params,
         [
-            depth_layers.only(f"datum.bin === bin && ({of_statistic})"),
-            *depth_layers.at_places("panel", "clip"),
+            depth_steps.only(f"datum.bin === bin && ({of_statistic})"),
+            *depth_steps.at_places("panel", "clip"),
             *depth_choices.of_chosen(clicked),
-            *depth_layers.in_words("clip"),
+            *depth_steps.in_words("clip"),
         ],
         "Lines of Δ log amplitude against normalised depth, one per model with its interval; "
         "dashed lines are static clips.",

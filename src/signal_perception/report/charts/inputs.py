@@ -1,8 +1,12 @@
 """What readers choose: inputs below a chart, and entries of its legend."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
+import numpy as np
+import pandas as pd
+
+from signal_perception.report.results.noise_cells import column
 
 # With more options than these a list takes less room than buttons.
 _BUTTONS = 4
@@ -29,6 +33,11 @@ def choice(
     labels = list(shown) or [str(option) for option in options]
     bind = binding(options=options, labels=labels, name=f"{label}: ")
     return alt.param(name=name, value=value, bind=bind)
+
+
+def known(table: pd.DataFrame, columns: Mapping[str, str]) -> dict[str, str]:
+    """Those of the columns (→ label) in which a table has any number."""
+    return {name: to for name, to in columns.items() if np.isfinite(column(table, name)).any()}
 
 
 def in_legend(name: str, field: str) -> alt.Parameter:

@@ -12,6 +12,8 @@ GREY, DARK = "#999999", "#333333"
 # Letters on cells of colour, the edges of cells, and cells without a value: letters and these are
 # the same in the dark, so their colours are those of nothing else.
 ON_DARK, ON_LIGHT, EDGE, EMPTY = "#fdfdfd", "#101010", "#ffffff", "#d9d9d9"
+# The same for all layers, or Altair would write it into each of them.
+_TABLE = alt.NamedData(DATA)
 # How a mark looks that is not chosen in the legend.
 FAINT = 0.12
 # Matplotlib's marker → Vega's symbol, or its outline within −1 and 1.
@@ -34,7 +36,7 @@ _SHAPES = {
 
 def chart(name: str) -> alt.Chart:
     """A layer of the chart's table. name: unique in the chart, so that Altair counts nothing."""
-    return alt.Chart(alt.NamedData(DATA), name=name)
+    return alt.Chart(_TABLE, name=name)
 
 
 def layers(
@@ -54,7 +56,8 @@ def layers(
     if title:
         text = alt.TitleParams(text=alt.expr(title), anchor="start", fontSize=13)
         whole = whole.properties(title=text)
-    return whole.to_dict()
+    # tests hold every chart against Vega-Lite's schema; here it would take half of the time
+    return whole.to_dict(validate=False)
 
 
 def of_models(models: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -113,7 +116,7 @@ def size(columns: int, letters: int, most: int) -> Any:
     return alt.expr(f"{fitting} < 6 ? 0 : min({most}, {fitting})")
 
 
-def note(name: str, base: alt.Chart, text: str, size: int = 13) -> alt.Chart:
+def note(name: str, base: alt.Chart, text: str, colour: str = DARK) -> alt.Chart:
     """A sentence in the middle of the chart, once, if `base` has any row left.
 
     text: an expression of Vega over the choices.
@@ -123,7 +126,7 @@ def note(name: str, base: alt.Chart, text: str, size: int = 13) -> alt.Chart:
         base.transform_aggregate(rows="count()")
         .transform_filter("datum.rows > 0")
         .transform_calculate(note=text)
-        .mark_text(fontSize=size, color=DARK, **place)
+        .mark_text(fontSize=13, color=colour, **place)
         .encode(text=alt.Text("note", type="nominal"))
         .properties(name=name)
     )

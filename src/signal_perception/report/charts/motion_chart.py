@@ -7,7 +7,13 @@ import altair as alt
 import pandas as pd
 
 from signal_perception.report.captions import spectral_captions
-from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, inputs
+from signal_perception.report.charts import (
+    depth_choices,
+    depth_layers,
+    depth_rows,
+    depth_steps,
+    inputs,
+)
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import depth
 from signal_perception.report.results.depth import Reading, Tables
@@ -55,11 +61,11 @@ def _spec(found: pd.DataFrame, models: Sequence[str], reading: Reading) -> dict[
         [*parts, depth_layers.beyond(limits, "bin")],
         [depth_choices.models(names), _taps(found), depth_choices.bins(found, reading)],
         [
-            depth_layers.only("datum.bin === bin"),
-            *depth_layers.at_places("'a'"),
-            depth_layers.only(f"taps === '{_EVERY}' || datum.kind === taps"),
+            depth_steps.only("datum.bin === bin"),
+            *depth_steps.at_places("'a'"),
+            depth_steps.only(f"taps === '{_EVERY}' || datum.kind === taps"),
             *depth_choices.of_chosen(clicked),
-            *depth_layers.in_words(),
+            *depth_steps.in_words(),
         ],
         "Lines of clip minus static control against normalised depth, one per model: above 0 is "
         "motion, at 0 the model's own time code.",

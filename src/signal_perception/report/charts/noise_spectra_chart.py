@@ -7,7 +7,14 @@ import numpy as np
 import pandas as pd
 
 from signal_perception.report.captions import noise_captions
-from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, inputs, marks
+from signal_perception.report.charts import (
+    depth_choices,
+    depth_layers,
+    depth_rows,
+    depth_steps,
+    inputs,
+    marks,
+)
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.findings import noise_spectra
 from signal_perception.report.results import depth, naming, noise_cells, runs
@@ -59,7 +66,7 @@ def _rows(taps: pd.DataFrame, model: str, grid: str, title: str) -> pd.DataFrame
         model=naming.model(model),
         grid=grid,
         panel=title,
-        kind=taps["tap_kind"].map(depth.ROLES),
+        kind=[depth.ROLES.get(kind, kind) for kind in taps["tap_kind"]],
         place_a=np.arange(len(taps)),
         stretch=np.cumsum(np.append(0, tokens[1:] != tokens[:-1]))[: len(taps)],
         n_runs=runs.number(taps),
@@ -80,10 +87,10 @@ def _spec(found: pd.DataFrame, grids: list[str], titles: list[str]) -> dict[str,
         [*parts, depth_layers.beyond(limits, "grid")],
         [depth_choices.model(names), inputs.choice("grid", "Cells of", grids, cells)],
         [
-            depth_layers.only("datum.grid === grid && datum.model === one"),
-            *depth_layers.at_places("'a'", "panel"),
+            depth_steps.only("datum.grid === grid && datum.model === one"),
+            *depth_steps.at_places("'a'", "panel"),
             depth_choices.in_clicked(clicked),
-            *depth_layers.in_words("panel", hertz=False),
+            *depth_steps.in_words("panel", hertz=False),
         ],
         "Lines of Δ under noise minus Δ of the clean model against normalised depth, one per "
         "panel of noise: above 0 noise whitens the spectrum.",

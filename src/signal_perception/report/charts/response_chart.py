@@ -6,7 +6,13 @@ import altair as alt
 import pandas as pd
 
 from signal_perception.report.captions import spectral_captions
-from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, marks
+from signal_perception.report.charts import (
+    depth_choices,
+    depth_layers,
+    depth_rows,
+    depth_steps,
+    marks,
+)
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import depth
 from signal_perception.report.results.depth import Reading, Tables
@@ -54,16 +60,16 @@ def _spec(found: pd.DataFrame, clips: pd.DataFrame, reading: Reading) -> dict[st
     parts = depth_layers.drawn(look, y, tooltip, where=is_clip, tested=True)
     clicked = depth_choices.clicked("kind")
     parts[-1] = parts[-1].add_params(clicked)
-    static = depth_layers.behind(look, y, f"static_shown && {is_static}", [5, 3], "static_lines")
+    static = depth_layers.behind(look, y, f"static_shown === 'shown' && {is_static}", [5, 3], "static_lines")
     shown = depth_choices.shown("static_shown", "Static clip, dashed")
     return depth_layers.finished(
         [static, *parts, *_halves(), depth_layers.beyond(limits, "bin")],
         [depth_choices.model(names), depth_choices.bins(found, reading), shown],
         [
-            depth_layers.only("datum.bin === bin && datum.model === one"),
-            *depth_layers.at_places("'a'"),
+            depth_steps.only("datum.bin === bin && datum.model === one"),
+            *depth_steps.at_places("'a'"),
             depth_choices.in_clicked(clicked),
-            *depth_layers.in_words("clip", "kind"),
+            *depth_steps.in_words("clip", "kind"),
         ],
         "Lines of the change of Δ from tap to tap of one model against normalised depth, one per "
         "kind of tap: above 0 high frequencies pass, below 0 they are weakened.",

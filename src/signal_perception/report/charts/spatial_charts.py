@@ -7,7 +7,13 @@ import altair as alt
 import pandas as pd
 
 from signal_perception.report.captions import spectral_captions
-from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, inputs
+from signal_perception.report.charts import (
+    depth_choices,
+    depth_layers,
+    depth_rows,
+    depth_steps,
+    inputs,
+)
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import naming
 from signal_perception.report.results.depth import Tables
@@ -19,20 +25,23 @@ _POINT = "poster"
 
 
 def placed(tables: Tables) -> dict[str, pd.DataFrame]:
-    """Transform → rows from `placed` of the models that have a bin beyond 0.
+    """Transform → rows of Δ of the clip, placed, of the models that have a bin beyond 0.
 
     tables: model → table per bin.
     """
     found = {}
+    # before the places, which take longer
+    deltas = {
+        model: table.loc[(table["control"] == CLIP) & (table["quantity"] == "delta")]
+        for model, table in tables.items()
+    }
     for transform in _TRANSFORMS:
-        rows = depth_rows.placed(tables, transform)
+        rows = depth_rows.placed(deltas, transform)
         found[transform] = rows.loc[rows["model"].isin(rows.loc[rows["bin"] > 0, "model"])]
     return found
 
 
-def spatial_chart(
-    rows: Mapping[str, pd.DataFrame], tables: Tables, statistic: str
-) -> Chart | None:
+def spatial_chart(rows: Mapping[str, pd.DataFrame], tables: Tables, statistic: str) -> Chart | None:
     """None where no map is large enough.
 
     rows: by transform, of the table per bin of each model, which tables are.
@@ -70,9 +79,7 @@ def spatial_depth_chart(
     )
 
 
-def _rows(
-    placed: Mapping[str, pd.DataFrame], statistic: str, *, only_top: bool
-) -> pd.DataFrame:
+def _rows(placed: Mapping[str, pd.DataFrame], statistic: str, *, only_top: bool) -> pd.DataFrame:
     """Bins of the clip by transform: all, or those that stand for the spectrum of a tap."""
     chosen = {"control": [CLIP], "quantity": ["delta"], "statistic": [statistic]}
     parts = []
@@ -109,12 +116,12 @@ def _diagonals(found: pd.DataFrame) -> dict[str, Any]:
         [lines, points],
         [depth_choices.model(names)],
         [
-            depth_layers.only("datum.model === one"),
-            *depth_layers.at_places("'a'"),
+            depth_steps.only("datum.model === one"),
+            *depth_steps.at_places("'a'"),
             # a spectrum of the reference alone is no line
-            depth_layers.joined("max", "k", "bins", "tap"),
-            depth_layers.only("datum.bins > 0"),
-            *depth_layers.in_words(hertz=False),
+            depth_steps.joined("max", "k", "bins", "tap"),
+            depth_steps.only("datum.bins > 0"),
+            *depth_steps.in_words(hertz=False),
         ],
         "Lines of Δ log amplitude of one model against diagonal frequency, one per tap, coloured "
         "by normalised depth.",
@@ -135,10 +142,10 @@ def _along(found: pd.DataFrame, models: list[str]) -> dict[str, Any]:
         parts,
         [depth_choices.models(names), _over(found)],
         [
-            depth_layers.only("datum.transform === transform"),
-            *depth_layers.at_places("'a'"),
+            depth_steps.only("datum.transform === transform"),
+            *depth_steps.at_places("'a'"),
             *depth_choices.of_chosen(clicked),
-            *depth_layers.in_words(hertz=False),
+            *depth_steps.in_words(hertz=False),
         ],
         "Lines of Δ log amplitude at the last bin of the diagonal against normalised depth, one "
         "per model.",

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from signal_perception.report.captions import transfer_captions
-from signal_perception.report.charts import depth_choices, depth_layers, inputs, marks
+from signal_perception.report.charts import depth_choices, depth_layers, depth_steps, inputs, marks
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.findings import transfer
 from signal_perception.report.findings.transfer import Probes
@@ -25,7 +25,7 @@ _MODEL = "#882255"
 _ACROSS = f"datum.weights === '{_FINE_TUNED}' || datum.weights === '{_CHANCE}'"
 
 # Taps of all T' are joined: features are averages over time.
-_STEPS = [depth_layers.calculated("stretch", "0")]
+_STEPS = [depth_steps.calculated("stretch", "0")]
 
 
 def probe_chart(
@@ -120,7 +120,7 @@ def _named(table: pd.DataFrame, model: str, name: str) -> pd.DataFrame:
     return table.assign(
         model=naming.model(model),
         weights=name,
-        kind=table["kind"].map(depth.ROLES).fillna(table["kind"]),
+        kind=[depth.ROLES.get(kind, kind) for kind in table["kind"]],
         n_videos=table["total"],
         n_runs=runs.number(table),
     )
@@ -130,7 +130,7 @@ def _lean(found: pd.DataFrame) -> pd.DataFrame:
     """Whole numbers as such, without columns that say nothing."""
     if set(found["n_runs"].dropna()) <= {1}:
         found = found.drop(columns="n_runs")
-    if "p_holm" in found and found["p_holm"].isna().all():
+    if "p_holm" in found and not len(depth.numbers(found, "p_holm")):
         found = found.drop(columns="p_holm")
     return found.astype({"n_videos": "Int64", "n_clusters": "Int64"})
 
@@ -151,7 +151,9 @@ def _probe_spec(
         reach = max(5.0, *(abs(value) for value in depth.numbers(paired, "value", "low", "high")))
         limits["difference"] = (-1.06 * reach, 1.06 * reach)
     y = depth_layers.value_axis("top-1 of the probe, %, or points", limits, "show")
-    tooltip = depth_layers.tooltip("top-1", list(found), "model", "weights", "tap", "kind", digits=1)
+    tooltip = depth_layers.tooltip(
+        "top-1", list(found), "model", "weights", "tap", "kind", digits=1
+    )
     own = weights.name(dataset, dataset)
     # own weights are compared with nothing
     sure = f"datum.weights === {json.dumps(own)} || {depth_layers.SURE}"
@@ -177,10 +179,10 @@ def _probe_spec(
             inputs.choice("show", "Show", shown, [_SHOWN[name] for name in shown]),
         ],
         [
-            depth_layers.only("datum.model === one && datum.show === show"),
+            depth_steps.only("datum.model === one && datum.show === show"),
             {"filter": {"or": [_ACROSS, {"param": clicked.name}]}},
             *_STEPS,
-            *depth_layers.in_words("weights", hertz=False, digits=1),
+            *depth_steps.in_words("weights", hertz=False, digits=1),
         ],
         "Lines of top-1 of linear probes of one model against normalised depth, one per weights; "
         "horizontal lines are chance and the fine-tuned model.",
@@ -226,10 +228,10 @@ def _cka_spec(found: pd.DataFrame, probes: Probes, dataset: str) -> dict[str, An
         [shuffled, *parts, depth_layers.beyond(limits, "'cka'")],
         [depth_choices.model(names)],
         [
-            depth_layers.only("datum.model === one"),
+            depth_steps.only("datum.model === one"),
             depth_choices.in_clicked(clicked),
             *_STEPS,
-            *depth_layers.in_words("weights", hertz=False),
+            *depth_steps.in_words("weights", hertz=False),
         ],
         "Lines of CKA between features with other weights and with own ones against normalised "
         "depth, one per weights; dotted lines are shuffled videos.",

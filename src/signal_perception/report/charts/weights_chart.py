@@ -5,7 +5,13 @@ from typing import Any
 import pandas as pd
 
 from signal_perception.report.captions import spectral_captions
-from signal_perception.report.charts import depth_choices, depth_layers, depth_rows, inputs
+from signal_perception.report.charts import (
+    depth_choices,
+    depth_layers,
+    depth_rows,
+    depth_steps,
+    inputs,
+)
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import depth, naming, weights
 from signal_perception.report.results.depth import Reading, Tables
@@ -88,10 +94,10 @@ def _spec(found: pd.DataFrame, others: Others, dataset: str) -> dict[str, Any]:
             inputs.choice("show", "Show", list(_SHOWN), list(_SHOWN.values())),
         ],
         [
-            depth_layers.only("datum.show === show && datum.model === one"),
-            *depth_layers.at_places("'a'", "weights"),
+            depth_steps.only("datum.show === show && datum.model === one"),
+            *depth_steps.at_places("'a'", "weights"),
             depth_choices.in_clicked(clicked),
-            *depth_layers.in_words("weights"),
+            *depth_steps.in_words("weights"),
         ],
         "Lines of Δ log amplitude of one model against normalised depth, one per weights, or of "
         "the difference to its own weights.",
