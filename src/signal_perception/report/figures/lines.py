@@ -16,8 +16,7 @@ from signal_perception.report.results import naming, palette
 
 X_LABEL = "normalised depth"
 Y_LABEL = "Δ log amplitude"
-# Colour and marker of the kinds of taps, after Okabe and Ito.
-KINDS = {"MSA": ("#0072b2", "o"), "MLP": ("#d55e00", "s"), "Conv": ("#009e73", "^")}
+KINDS = palette.KINDS
 STATIC: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 0.9, "alpha": 0.75}
 
 

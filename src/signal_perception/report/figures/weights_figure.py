@@ -11,19 +11,14 @@ from matplotlib.lines import Line2D
 
 from signal_perception.report.figures import lines, style
 from signal_perception.report.findings import motion
-from signal_perception.report.results import depth, naming, weights
+from signal_perception.report.results import depth, naming, palette, weights
 from signal_perception.report.results.depth import Reading, Tables
 from signal_perception.report.results.weights import Others
 
-# Colour of a data set's own weights.
-OWN = "#1a1a1a"
-# Colour and dashes of other weights, in turn.
-_LOOKS = (
-    ("#0072b2", (0, (5, 2))),
-    ("#d55e00", (0, (1.2, 1.2))),
-    ("#009e73", (0, (6, 2, 1.2, 2))),
-    ("#cc79a7", (0, (3, 1))),
-)
+OWN = palette.OWN
+# Dashes of other weights, in turn, which have a colour each.
+_DASHES = ((0, (5, 2)), (0, (1.2, 1.2)), (0, (6, 2, 1.2, 2)), (0, (3, 1)))
+_LOOKS = tuple(zip(palette.OTHERS, _DASHES))
 
 
 def weights_figure(

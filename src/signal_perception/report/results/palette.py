@@ -1,4 +1,4 @@
-"""Colours and markers of models and of panels of noise, the same in every figure and chart."""
+"""Colours and markers of models, kinds, weights and panels, the same in figures and charts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -16,6 +16,13 @@ _MODELS = {
     "swin": ("#e08b00", "h"),
 }
 _SPARE_MODELS = (("#999933", "<"), ("#aa4499", ">"), ("#6699cc", "p"), ("#994455", "*"))
+
+# Of the kinds of taps, after Okabe and Ito.
+KINDS = {"MSA": ("#0072b2", "o"), "MLP": ("#d55e00", "s"), "Conv": ("#009e73", "^")}
+
+# Colour of a data set's own weights, and of others in turn.
+OWN = "#1a1a1a"
+OTHERS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
 # After Okabe and Ito; the markers tell panels apart without colour.
 _PANELS = {
