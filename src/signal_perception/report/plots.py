@@ -37,8 +37,8 @@ def figure1(results: Results, reading: Reading) -> pd.DataFrame:
 
     Returns
     -------
-    Columns dataset, model (for readers), kind, part (a line ends where T' changes: this counts its parts),
-    tap, depth (0 to 1), delta, low, high (95 %), tokens (T').
+    Columns dataset, model (for readers), kind, part (a line ends where T' changes: this counts its
+    parts), tap, depth (0 to 1), delta, low, high (95 %), tokens (T').
     """
     rows = []
     for model, table in results.depth.items():
@@ -64,7 +64,7 @@ def retention(results: Results) -> pd.DataFrame:
 
     Returns
     -------
-    Columns dataset, model, third (for readers), kappa, retention, low, high (95 %), sigma, gamma, rho.
+    Columns dataset, model, third (for readers), kappa, retention, low, high (95 %), and σ, γ, ρ.
     """
     rows = []
     for model, cells in results.noise.items():
