@@ -85,8 +85,9 @@ def _lines(cells: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Each third with its cells from weak to strong noise."""
     cells = cells.loc[cells["panel"].isin(THIRDS) & (cells["kind"] == "weights")]
     for _, inside in cells.groupby("grid", sort=False):
-        axis = max(("sigma", "gamma"), key=lambda name: inside[name].nunique())
-        if inside[axis].nunique() > 1:
+        counts = {name: len(set(inside[name])) for name in ("sigma", "gamma")}
+        axis = max(counts, key=lambda name: counts[name])
+        if counts[axis] > 1:
             for name in (name for name in SYMBOLS if name != axis):
                 values = sorted(set(inside[name]))
                 inside = inside.loc[inside[name] == values[len(values) // 2]]

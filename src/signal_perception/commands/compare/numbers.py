@@ -67,7 +67,9 @@ def numbers(first: Experiment, second: Experiment) -> list[Number]:
     found = []
     for new in second.results:
         old = known.get(new.dataset)
-        for model in new.models if old else ():
+        if old is None:
+            continue
+        for model in new.models:
             found += _accuracy(model, (old, new), (first, second))
             found += _under_noise(model, (old, new), second)
             found += _spectra(model, (old, new), second)
@@ -85,27 +87,25 @@ def _accuracy(
     if not all(model in each.accuracy for each in results):
         return
     dataset = results[1].dataset
-    tables = [paired.of_runs(each, dataset, model) for each in experiments]
+    before, after = (paired.of_runs(each, dataset, model) for each in experiments)
     metrics = [each.accuracy[model] for each in results]
     for k in (1, 5):
         what = (dataset, model, TOP.format(k=k), "", POINTS)
-        values = [each[f"top{k}"] for each in metrics]
-        found = paired.accuracy(*tables, k, experiments[1])
+        old, new = (_ends(each, (f"top{k}", f"low{k}", f"high{k}")) for each in metrics)
+        found = paired.accuracy(before, after, k, experiments[1])
         if found:
-            estimate, n_videos = found
-            yield Number(*what, PAIRED, *values, *estimate, n_videos=n_videos)
+            yield _number(what, PAIRED, (old[0], new[0]), *found)
         else:
-            ends = [_ends(each, (f"top{k}", f"low{k}", f"high{k}")) for each in metrics]
             clusters = min(each["n_clusters"] for each in metrics)
-            yield Number(*what, UNPAIRED, *values, *unpaired.difference(*ends, clusters))
+            yield _number(what, UNPAIRED, (old[0], new[0]), unpaired.difference(old, new, clusters))
 
 
 def _under_noise(model: str, results: Both, experiment: Experiment) -> Iterator[Number]:
     """Mean top-1 over the cells of each grid."""
-    tables = [each.robustness.get(model, ()) for each in results]
-    for grid, found in paired.under_noise(*tables, experiment).items():
+    old, new = (each.robustness.get(model, ()) for each in results)
+    for grid, found in paired.under_noise(old, new, experiment).items():
         what = (results[1].dataset, model, UNDER_NOISE, noise_cells.grid_title(grid), POINTS)
-        yield Number(*what, PAIRED, *found.values, *found.estimate, n_videos=found.n_videos)
+        yield _number(what, PAIRED, *found)
 
 
 def _spectra(model: str, results: Both, experiment: Experiment) -> Iterator[Number]:
@@ -113,18 +113,15 @@ def _spectra(model: str, results: Both, experiment: Experiment) -> Iterator[Numb
     if not all(model in each.depth for each in results):
         return
     tables = [each.depth[model] for each in results]
-    clusters = min(int(each["n_clusters"].min()) for each in tables)
+    clusters = min(int(noise_cells.column(each, "n_clusters").min()) for each in tables)
     for control, kind in SPECTRA.items():
         old, new = (depth.profile(t, "a", experiment.reading, control=control) for t in tables)
         both = old.merge(new, on=["tap", "tokens"], suffixes=("_old", "_new"))
-        both = both.dropna(subset=["value_old", "value_new"])
-        for row in both.to_dict("records"):
-            ends = unpaired.sides(row, ("value", "low", "high"))
-            yield Number(
-                *(results[1].dataset, model, kind, str(row["tap"]), AMPLITUDE, UNPAIRED),
-                *(ends[0][0], ends[1][0]),
-                *unpaired.difference(*ends, clusters),
-            )
+        for row in both.dropna(subset=["value_old", "value_new"]).to_dict("records"):
+            one, other = unpaired.sides(row, ("value", "low", "high"))
+            what = (results[1].dataset, model, kind, str(row["tap"]), AMPLITUDE)
+            change = unpaired.difference(one, other, clusters)
+            yield _number(what, UNPAIRED, (one[0], other[0]), change)
 
 
 def _cells(model: str, results: Both) -> Iterator[Number]:
@@ -136,13 +133,20 @@ def _cells(model: str, results: Both) -> Iterator[Number]:
     old, new = (each.noise[model].loc[:, [*keys, *columns]] for each in results)
     both = old.merge(new, on=keys, suffixes=("_old", "_new"))
     for row in both.to_dict("records"):
-        ends = unpaired.sides(row, ("top1_mean", "top1_low", "top1_high"))
-        clusters = min(row["n_clusters_old"], row["n_clusters_new"])
-        yield Number(
-            *(results[1].dataset, model, CELL, _cell(row), POINTS, UNPAIRED),
-            *(ends[0][0], ends[1][0]),
-            *unpaired.difference(*ends, clusters),
-        )
+        one, other = unpaired.sides(row, ("top1_mean", "top1_low", "top1_high"))
+        clusters = int(min(row["n_clusters_old"], row["n_clusters_new"]))
+        what = (results[1].dataset, model, CELL, _cell(row), POINTS)
+        yield _number(what, UNPAIRED, (one[0], other[0]), unpaired.difference(one, other, clusters))
+
+
+def _number(
+    what: tuple[str, str, str, str, str],
+    how: str,
+    values: tuple[float, float],
+    estimate: tuple[float, float, float, float],
+    n_videos: int = 0,
+) -> Number:
+    return Number(*what, how, *values, *estimate, n_videos=n_videos)
 
 
 def _ends(metrics: dict, names: Sequence[str]) -> list[float]:

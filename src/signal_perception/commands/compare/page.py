@@ -67,7 +67,7 @@ def filled(name: str, tables: list[pd.DataFrame]) -> dict[str, Any]:
     path = TEMPLATES / f"{name}.json"
     if not path.is_file():
         raise UserError(f"{path} is missing; restore it (git checkout {path}).")
-    rows = json.loads(pd.concat(tables).to_json(orient="records"))
+    rows = json.loads(str(pd.concat(tables).to_json(orient="records")))
     return _filled(json.loads(path.read_text(encoding="utf-8")), rows, _TITLES[name])
 
 

@@ -4,7 +4,7 @@ A run of the one is paired with the run of the other in the same place of `study
 runs are one estimate, over runs and videos.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +34,7 @@ def of_runs(experiment: Experiment, dataset: str, model: str) -> list[pd.DataFra
     stages, seeds = experiment.stages, experiment.study.seeds
     names = (f"evaluate@{dataset}-{model}-{seed}" for seed in seeds)
     paths = [stages[name].out("reports/tables/correct") for name in names if name in stages]
-    texts = {"video": str, "group": str}
+    texts: dict[Hashable, type[str]] = {"video": str, "group": str}
     return [
         pd.read_csv(path, dtype=texts, keep_default_na=False).set_index("video")
         for path in paths
