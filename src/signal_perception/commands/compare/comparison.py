@@ -118,6 +118,13 @@ def _notes(first: Experiment, second: Experiment, found: Sequence[Number]) -> li
         ]
         if alone:
             notes.append(f"Only in {one.name}, so not compared: {', '.join(alone)}.")
+    cells = [numbers.cells(each.results) for each in (first, second)]
+    alone = [len(cells[0] - cells[1]), len(cells[1] - cells[0])]
+    if any(alone):
+        notes.append(
+            f"Cells of noise that only one has are not compared cell by cell: {alone[0]} of "
+            f"{first.name}, {alone[1]} of {second.name}."
+        )
     if first.reading != second.reading:
         notes.append(
             f"Δ of both is read as in {second.name}: {second.reading.statistic}, bin "

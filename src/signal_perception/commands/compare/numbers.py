@@ -18,11 +18,14 @@ from signal_perception.report.results.tables import Results
 from signal_perception.statistics.comparison import holm
 from signal_perception.vocabulary import CLIP
 
+Both = tuple[Results, Results]
+
 _LEVEL = 0.05
 PAIRED, UNPAIRED = "paired by video", "from both intervals"
 POINTS, AMPLITUDE = "points", "log amplitude"
 # What the kinds of numbers are called.
 TOP, UNDER_NOISE, CELL = "top-{k}", "top-1 under noise", "top-1 in a cell of noise"
+_CELL = ("grid", "panel", "kind", "sigma", "gamma", "rho")
 SPECTRA = {CLIP: "Δ log amplitude (Figure 1)", depth.DIFFERENCE: "clip − static"}
 
 
@@ -77,7 +80,14 @@ def numbers(first: Experiment, second: Experiment) -> list[Number]:
     return _corrected(found)
 
 
-Both = tuple[Results, Results]
+def cells(results: Sequence[Results]) -> set[tuple]:
+    """Names of all cells of noise of an experiment, by data set and model."""
+    return {
+        (each.dataset, model, *row)
+        for each in results
+        for model, table in each.noise.items()
+        for row in table.loc[:, list(_CELL)].itertuples(index=False)
+    }
 
 
 def _accuracy(
@@ -128,7 +138,7 @@ def _cells(model: str, results: Both) -> Iterator[Number]:
     """Top-1 in each cell of noise that both experiments have."""
     if not all(model in each.noise for each in results):
         return
-    keys = ["grid", "panel", "kind", "sigma", "gamma", "rho"]
+    keys = list(_CELL)
     columns = ["top1_mean", "top1_low", "top1_high", "n_clusters"]
     old, new = (each.noise[model].loc[:, [*keys, *columns]] for each in results)
     both = old.merge(new, on=keys, suffixes=("_old", "_new"))
