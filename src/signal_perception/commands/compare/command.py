@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,7 +19,7 @@ from signal_perception.pipeline.units import write_atomically
 
 PAGE = Path("reports/compare.html")
 # Moved numbers of one kind that the terminal lists; the page and JSON have all.
-_MOST = 12
+_MOST = 5
 
 
 def command(first: str, second: str | None, as_json: bool, html: Path | None) -> None:
@@ -62,33 +63,36 @@ def _show(found: Comparison, console: Console) -> None:
     elif found.lines:
         console.print("Summary: the same in both.")
     counted = [(kind, *map(str, counts)) for kind, *counts in kinds(found.numbers)]
-    title = "Numbers beyond chance"
-    console.print(_table(title, ["number", "compared", "the same", "moved"], counted))
+    console.print(_table("Numbers", ["", "compared", "the same", "moved"], counted))
     for kind in dict.fromkeys(each.kind for each in found.moved):
         _show_moved(kind, [each for each in found.moved if each.kind == kind], names, console)
     for note in (RULE, *found.notes):
-        console.print(f"{note}", markup=False, style="dim" if note == RULE else None)
+        console.print(note, markup=False, style="dim" if note == RULE else None)
 
 
 def _show_moved(kind: str, moved: Sequence[Number], names: Sequence[str], console: Console) -> None:
-    largest = sorted(moved, key=lambda each: each.p_holm)[:_MOST]
+    surest = sorted(moved, key=lambda each: each.p_holm)[:_MOST]
     rows = [
         (
             *named(each),
             value(each.first),
             value(each.second),
-            f"{value(each.difference, signed=True)} ({interval(each)})",
+            value(each.difference, signed=True),
+            interval(each),
             p(each.p_holm),
         )
-        for each in largest
+        for each in surest
     ]
     more = f", the surest {len(rows)} of {len(moved)}" if len(moved) > len(rows) else ""
-    heads = ["data set", "model", "where", *names, f"difference, {moved[0].unit}", "p (Holm)"]
-    console.print(_table(f"Moved: {kind}{more}", heads, rows))
+    heads = ["data set", "model", "where", *names, "change", "95 % interval", "p (Holm)"]
+    console.print(_table(f"Moved: {kind}, {moved[0].unit}{more}", heads, rows))
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    """A table without a column for the data set where there is one alone."""
+    if heads[0] == "data set" and len({row[0] for row in rows}) == 1:
+        title, heads, rows = f"{title} ({rows[0][0]})", heads[1:], [row[1:] for row in rows]
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:

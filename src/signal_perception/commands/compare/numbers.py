@@ -25,7 +25,8 @@ PAIRED, UNPAIRED = "paired by video", "from both intervals"
 POINTS, AMPLITUDE = "points", "log amplitude"
 # What the kinds of numbers are called.
 TOP, UNDER_NOISE, CELL = "top-{k}", "top-1 under noise", "top-1 in a cell of noise"
-_CELL = ("grid", "panel", "kind", "sigma", "gamma", "rho")
+# What is disturbed, and how: cells of two grids that agree in it are one.
+_CELL = ["component", "pool", "kind", "layers", "pool_layers", "sigma", "gamma"]
 SPECTRA = {CLIP: "Δ log amplitude (Figure 1)", depth.DIFFERENCE: "clip − static"}
 
 
@@ -86,7 +87,7 @@ def cells(results: Sequence[Results]) -> set[tuple]:
         (each.dataset, model, *row)
         for each in results
         for model, table in each.noise.items()
-        for row in table.loc[:, list(_CELL)].itertuples(index=False)
+        for row in table.loc[:, _CELL].itertuples(index=False)
     }
 
 
@@ -138,10 +139,10 @@ def _cells(model: str, results: Both) -> Iterator[Number]:
     """Top-1 in each cell of noise that both experiments have."""
     if not all(model in each.noise for each in results):
         return
-    keys = list(_CELL)
-    columns = ["top1_mean", "top1_low", "top1_high", "n_clusters"]
-    old, new = (each.noise[model].loc[:, [*keys, *columns]] for each in results)
-    both = old.merge(new, on=keys, suffixes=("_old", "_new"))
+    columns = ["grid", "panel", "rho", "top1_mean", "top1_low", "top1_high", "n_clusters"]
+    tables = (noise_cells.distinct(each.noise[model]) for each in results)
+    old, new = (table.loc[:, [*_CELL, *columns]] for table in tables)
+    both = old.merge(new, on=_CELL, suffixes=("_old", "_new"))
     for row in both.to_dict("records"):
         one, other = unpaired.sides(row, ("top1_mean", "top1_low", "top1_high"))
         clusters = int(min(row["n_clusters_old"], row["n_clusters_new"]))
@@ -165,9 +166,10 @@ def _ends(metrics: dict, names: Sequence[str]) -> list[float]:
 
 
 def _cell(row: dict) -> str:
+    """A cell at its first place in the grids, e.g. "Figure 4, rear, σ 4, γ 0.45, ρ 1"."""
     kind = "" if row["kind"] == "weights" else f" ({row['kind']})"
-    at = ", ".join(f"{symbol} {row[name]:g}" for name, symbol in noise_cells.SYMBOLS.items())
-    return f"{noise_cells.grid_title(row['grid'])}, {row['panel']}{kind}, {at}"
+    place = f"{noise_cells.grid_title(row['grid_new'])}, {row['panel_new']}{kind}"
+    return f"{place}, σ {row['sigma']:g}, γ {row['gamma']:g}, ρ {row['rho_new']:g}"
 
 
 def _corrected(found: Sequence[Number]) -> list[Number]:
