@@ -1,16 +1,29 @@
 """Stage report: figures, one page and Table 1 from the tables of the study at hand."""
 
+import json
+
 from signal_perception.pipeline import dvcfile, stage
 from signal_perception.pipeline.units import write_atomically
+from signal_perception.report import plots, summary
 from signal_perception.report.page import page
 from signal_perception.report.results import tables
+from signal_perception.report.results.depth import Reading
 from signal_perception.report.settings import Settings
 
 
 def main() -> None:
     run = stage.start("report")
     settings = run.settings(Settings)
-    made = page.page(tables.read_study(settings.study, dvcfile.stages()), settings)
+    results = tables.read_study(settings.study, dvcfile.stages())
+    reading = Reading(settings.report.point, settings.report.statistic)
+    text = json.dumps(summary.summary(results, reading), indent=2) + "\n"
+    write_atomically(run.out("reports/summary.json"), lambda path: path.write_text(text, "utf-8"))
+    # an output is there, also where it has nothing in it
+    run.out("reports/plots").mkdir(parents=True, exist_ok=True)
+    for name, table in plots.plots(results, reading).items():
+        target = run.out("reports/plots") / name
+        write_atomically(target, lambda path, table=table: table.to_csv(path, index=False))
+    made = page.page(results, settings)
     folder = f"reports/{settings.study.name}"
     figures, html = run.out(f"{folder}/figures"), run.out(f"{folder}/index.html")
     for name, picture in made.figures.items():

@@ -81,6 +81,26 @@ def repro(
 
 
 @app.command()
+def compare(
+    first: Annotated[
+        str, typer.Argument(metavar="REV", help="A Git revision, or an experiment of DVC.")
+    ],
+    second: Annotated[
+        str | None, typer.Argument(metavar="[REV]", help="Another [default: the workspace]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Where to write the page [default: reports/compare.html]"),
+    ] = None,
+) -> None:
+    """Say what changed between two experiments, and which numbers moved beyond their intervals."""
+    from signal_perception.commands.compare import command
+
+    command.command(first, second, as_json, html)
+
+
+@app.command()
 def classify(
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
     model: Annotated[str, typer.Option(help="Model with an entry in params/models.")],

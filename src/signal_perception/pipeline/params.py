@@ -34,7 +34,7 @@ MODELS = Path("params/models")
 START = "-start"
 
 # Folders of reports/ that are no study's own.
-_FOLDERS_OF_REPORTS = ("curves", "decode", "metrics", "tables")
+_FOLDERS_OF_REPORTS = ("curves", "decode", "metrics", "plots", "tables")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]

@@ -1,0 +1,1 @@
+"""Two experiments against each other: parameters, numbers that moved, one page with both."""
