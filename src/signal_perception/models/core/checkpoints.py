@@ -30,13 +30,7 @@ def read(path: Path | str, sha256: str | None) -> dict[str, torch.Tensor]:
     how that begins.
     """
     path = Path(path)
-    if path.is_dir():
-        raise UserError(f"Weights are asked from {path}, which is a folder: name a file in it.")
-    if not path.is_file():
-        raise UserError(
-            f"Weights are asked from {path}, which does not exist: "
-            f"put the file there or change the path."
-        )
+    refuse_no_file(path)
     if sha256 is not None and not (found := weights_hash(path)).startswith(sha256.lower()):
         raise UserError(
             f"File {path} has SHA-256 {found}, but {sha256.lower()} is asked for: "
@@ -44,6 +38,17 @@ def read(path: Path | str, sha256: str | None) -> dict[str, torch.Tensor]:
         )
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pytorch(path)
     return _state_dict(content, path)
+
+
+def refuse_no_file(path: Path) -> None:
+    """UserError where weights are asked from what is no file."""
+    if path.is_dir():
+        raise UserError(f"Weights are asked from {path}, which is a folder: name a file in it.")
+    if not path.is_file():
+        raise UserError(
+            f"Weights are asked from {path}, which does not exist: "
+            f"put the file there or change the path."
+        )
 
 
 def load(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list[str]:
