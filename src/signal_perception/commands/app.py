@@ -174,6 +174,13 @@ def predict(
         str | None,
         typer.Option(help="Entry of the model that foreign weights fit; by default base."),
     ] = None,
+    protocol: Annotated[
+        bool,
+        typer.Option(
+            "--protocol",
+            help="Look at each video as the model's official test does: more clips and crops.",
+        ),
+    ] = False,
     top: Annotated[int, typer.Option(min=1, help="Classes to print for each video.")] = 5,
     as_json: Json = False,
 ) -> None:
@@ -183,7 +190,18 @@ def predict(
     """
     from signal_perception.commands import predict as command
 
-    good = command.predict(videos, model, weights, labels, dataset, seed, size, top, as_json)
+    good = command.predict(
+        videos,
+        top=top,
+        as_json=as_json,
+        model=model,
+        weights=weights,
+        dataset=dataset,
+        seed=seed,
+        size=size,
+        labels=labels,
+        protocol=protocol,
+    )
     raise typer.Exit(0 if good else 1)
 
 

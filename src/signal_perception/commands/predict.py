@@ -16,21 +16,14 @@ from signal_perception.library.videos import predict as predicted
 _OK = "ok"
 
 
-def predict(
-    videos: Sequence[Path],
-    model: str | None,
-    weights: Path | None,
-    labels: Path | None,
-    dataset: str | None,
-    seed: int | None,
-    size: str | None,
-    top: int,
-    as_json: bool,
-) -> bool:
-    """Print the `top` best classes of each video, or why it was refused; False if any was."""
+def predict(videos: Sequence[Path], *, top: int, as_json: bool, **model: Any) -> bool:
+    """Print the `top` best classes of each video, or why it was refused; False if any was.
+
+    model: what `load_model` asks for.
+    """
     # a wrong path is told before weights are read
     paths = listed(videos)
-    loaded = load_model(model, weights, dataset=dataset, seed=seed, size=size, labels=labels)
+    loaded = load_model(**model)
     found = predicted(loaded, paths, top)
     if as_json:
         every = list(found)

@@ -55,7 +55,12 @@ def look(path: Path) -> Product:
 def _store(path: Path) -> Product:
     import zarr
 
-    group = zarr.open_group(path, mode="r")
+    try:
+        group = zarr.open_group(path, mode="r")
+    except (ValueError, KeyError, TypeError, zarr.errors.BaseZarrError):
+        raise UserError(
+            f"{path} is no intact store: make it (signal-perception repro) or fetch it (dvc pull)."
+        ) from None
     attributes = group.attrs.asdict()
     if "classes" in attributes and (path / "shards").is_dir():
         return _clips(path)

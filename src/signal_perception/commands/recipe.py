@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from signal_perception.commands import output, rates
+from signal_perception.commands import output
 from signal_perception.pipeline import params
 from signal_perception.pipeline.sources import Value, values
 
@@ -30,6 +30,9 @@ def recipe(model: str, dataset: str, size: str, with_groups: bool, as_json: bool
             "defaults": defaults,
         }
         if with_groups:
+            # only who asks for rates waits for PyTorch
+            from signal_perception.commands import rates
+
             content["groups"] = list(rates.groups(model, entry))
             content["rate by epoch"] = rates.by_epoch(entry.recipe)
         output.as_json(content)
@@ -70,6 +73,8 @@ def _rows(given: Sequence[Value]) -> list[tuple[str, str, str]]:
 
 def _print_rates(model: str, entry: Any) -> None:
     """A line per group of parameters, and the rate at the beginning of each epoch."""
+    from signal_perception.commands import rates
+
     print("\nwho learns how fast")
     for group in rates.groups(model, entry):
         layer = "" if group["layer"] is None else f"layer {group['layer']:2}, "

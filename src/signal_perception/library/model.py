@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from signal_perception.clips.settings import Input, Views
-from signal_perception.clips.views import PROTOCOL, views_of
+from signal_perception.clips.views import PROTOCOL, AskedViews, views_of
 from signal_perception.inference import described, device
 from signal_perception.inference.described import Described
 from signal_perception.inference.scorer import Scorer
@@ -61,6 +61,7 @@ def load_model(
     seed: int | None = None,
     size: str | None = None,
     labels: Path | str | Sequence[str] | None = None,
+    protocol: bool = False,
     project: Path | str | None = None,
 ) -> LoadedModel:
     """A model of the study, or of any file of weights.
@@ -79,6 +80,8 @@ def load_model(
     size: of the entry in params/models that foreign weights belong to; None: "base".
     labels: class names in the order of the logits, or a text file with one per line; needed for
         foreign weights.
+    protocol: whether a video is looked at as the model's official test does, with more clips and
+        crops, instead of as the study does.
     project: folder of the project; None: found from the working directory.
     """
     root = project_root(project)
@@ -106,7 +109,9 @@ def load_model(
         seed=said.seed if said.dataset else None,
         trained=said.trained,
         reading=Reading(
-            settings.decode.short_side, settings.decode.max_frames, _views(settings, said)
+            settings.decode.short_side,
+            settings.decode.max_frames,
+            _views(settings, said, protocol),
         ),
         scorer=Scorer(network, said.input, precision, where),
     )
@@ -205,16 +210,19 @@ def _unequal(path: Path, classes: int, names: int) -> str:
     )
 
 
-def _views(settings: params.Params, said: Described) -> Views:
-    """The study's views of a video; by the protocol of the entry that the model is of, if any."""
+def _views(settings: params.Params, said: Described, official: bool) -> Views:
+    """The views of a video: the study's, or the protocol of the entry that the model is of."""
+    asked = settings.views
+    if official:
+        asked = AskedViews(clips=PROTOCOL, crops=PROTOCOL)
+    if PROTOCOL not in (asked.clips, asked.crops):
+        return Views(clips=asked.clips, crops=asked.crops)
     dataset = said.dataset if said.dataset in settings.datasets else None
     for size in settings.models.get(said.model, {}):
         entry: Any = settings.entry(said.model, size, dataset)
         if entry.input == said.input:
-            return views_of(settings.views, entry.protocol)
-    asked = settings.views
-    # nobody knows a protocol for it: the centre of one clip
-    return Views(
-        clips=1 if asked.clips == PROTOCOL else asked.clips,
-        crops=1 if asked.crops == PROTOCOL else asked.crops,
+            return views_of(asked, entry.protocol)
+    raise UserError(
+        f"The weights are of no entry in {params.MODELS / said.model}.yaml, so nobody knows their "
+        "protocol; set views.clips and views.crops in params.yaml to numbers."
     )
