@@ -1,7 +1,7 @@
 """A model with weights, ready to look at videos: of the study, of a file by mail, or foreign."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class LoadedModel:
     """
 
     name: str
-    network: nn.Module
+    network: nn.Module = field(repr=False)
     input: Input
     classes: tuple[str, ...]
     weights: Path
@@ -50,7 +50,7 @@ class LoadedModel:
     seed: int | None
     trained: bool
     reading: Reading
-    scorer: Scorer
+    scorer: Scorer = field(repr=False)
 
 
 def load_model(
