@@ -47,14 +47,26 @@ figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 for axis, control, title in zip(
     axes, ("clip", "clip-static"), ("Δ of the clip", "Δ of the clip − Δ of its first frame")
 ):
-    for model, rows in delta[delta["control"] == control].groupby("model", sort=False):
+    rows_of = delta[delta["control"] == control].groupby("model", sort=False)
+    for number, (model, rows) in enumerate(rows_of):
         # the pixels themselves are no layer of a model
-        rows = rows[rows["tap"] != "input"]
-        place = np.linspace(0, 1, len(rows))
-        (line,) = axis.plot(place, rows["value"], marker="o", markersize=3, label=model)
-        axis.fill_between(place, rows["low"], rows["high"], color=line.get_color(), alpha=0.2)
+        rows = rows[rows["tap"] != "input"].assign(place=lambda each: np.linspace(0, 1, len(each)))
+        colour, label = f"C{number}", model
+        # where the number of tokens changes, Δ jumps by itself: the line breaks
+        for _, part in rows.groupby((rows["tokens"] != rows["tokens"].shift()).cumsum()):
+            marker = "osv^D<>Pp"[number % 9]
+            axis.plot(
+                part["place"], part["value"], marker=marker, markersize=4, color=colour, label=label
+            )
+            axis.fill_between(part["place"], part["low"], part["high"], color=colour, alpha=0.2)
+            # one entry of the legend for all parts
+            label = "_nolegend_"
     axis.axhline(0, color="grey", linewidth=0.8)
-    axis.set(title=f"{title}, {dataset}", xlabel="normalised depth", ylabel="Δ log amplitude")
+    axis.set(
+        title=f"{title}, {dataset}",
+        xlabel="normalised depth",
+        ylabel="Δ log amplitude, 95 % of each tap",
+    )
 axes[0].legend(fontsize=7)
 figure.savefig(FIGURES / "notebook_depth.png", dpi=110)
 print(f"{FIGURES / 'notebook_depth.png'}: {delta['model'].nunique()} models on {dataset}, 95 %")
@@ -117,7 +129,7 @@ recorded = {
     "the video": signal_perception.record(model, clip),
     "its first frame": signal_perception.record(model, still),
 }
-with signal_perception.perturbed(model, "spatial_attn.v", pool="middle", sigma=0.2, rho=0.5):
+with signal_perception.perturbed(model, "spatial_attn.v", pool="middle", sigma=0.5):
     recorded["the video, noise on W_V of the middle third"] = signal_perception.record(model, clip)
 
 

@@ -93,8 +93,8 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
     # scalars and arrays of numpy, without importing it
-    if hasattr(value, "tolist"):
-        return _plain_value(value.tolist())
+    if (listed := getattr(value, "tolist", None)) is not None:
+        return _plain_value(listed())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value

@@ -45,7 +45,14 @@ def as_typed(context: typer.Context, value: Any) -> Any:
     path, where = Path(value).expanduser(), context.find_object(Place)
     if where is None or path.is_absolute() or where.start == Path().resolve():
         return path
-    return where.start / path
+    # without the dots of ../here
+    return Path(os.path.normpath(where.start / path))
+
+
+def shown(path: Path) -> Path:
+    """A path as it is printed: within the project without the project's folder."""
+    root = Path().resolve()
+    return path.relative_to(root) if path.is_relative_to(root) else path
 
 
 def _names(of: Callable[[Path], list[str]]) -> Callable[[str], list[str]]:

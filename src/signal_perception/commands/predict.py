@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from signal_perception.commands import output
+from signal_perception.commands.place import shown
 from signal_perception.library.model import LoadedModel, load_model
 from signal_perception.library.videos import Prediction, listed
 from signal_perception.library.videos import predict as predicted
@@ -32,7 +33,7 @@ def predict(videos: Sequence[Path], *, top: int, as_json: bool, **model: Any) ->
     print(_said(loaded))
     if not loaded.trained:
         print(
-            f"{loaded.weights} holds weights from before the first step of training: do not "
+            f"{shown(loaded.weights)} holds weights from before the first step of training: do not "
             "believe what follows.",
             file=sys.stderr,
         )
@@ -41,7 +42,7 @@ def predict(videos: Sequence[Path], *, top: int, as_json: bool, **model: Any) ->
     if refused:
         print(f"{len(refused)} of {len(every)} videos refused:", file=sys.stderr)
         for each in refused:
-            print(f"  {each.video}: {each.verdict}", file=sys.stderr)
+            print(f"  {shown(each.video)}: {each.verdict}", file=sys.stderr)
     return not refused
 
 
@@ -53,13 +54,13 @@ def _shown(found: Iterable[Prediction]) -> Iterator[Prediction]:
             _bars(console, each)
         elif not each.refused:
             classes = ", ".join(f"{name} {_percent(share)}" for name, share in each.best)
-            print(f"{each.video}{_note(each)}: {classes}", flush=True)
+            print(f"{shown(each.video)}{_note(each)}: {classes}", flush=True)
         yield each
 
 
 def _bars(console: Console, each: Prediction) -> None:
     # Text and not str: brackets in a file name are no markup
-    console.print(Text(f"{each.video}{_note(each)}", style="bold"))
+    console.print(Text(f"{shown(each.video)}{_note(each)}", style="bold"))
     if each.refused:
         return
     width = max(len(name) for name, _ in each.best)
@@ -78,7 +79,7 @@ def _said(model: LoadedModel) -> str:
     crops = "1 crop" if views.crops == 1 else f"{views.crops} crops"
     return (
         f"{model.name}{run}: {len(model.classes)} classes, {clips} of {input.frames} frames of "
-        f"{input.size} pixels, {crops}, weights {model.weights}"
+        f"{input.size} pixels, {crops}, weights {shown(model.weights)}"
     )
 
 
@@ -93,7 +94,7 @@ def _percent(share: float) -> str:
 def _facts(model: LoadedModel) -> dict[str, Any]:
     return {
         "model": model.name,
-        "weights": model.weights,
+        "weights": shown(model.weights),
         "dataset": model.dataset,
         "seed": model.seed,
         "trained": model.trained,
@@ -105,7 +106,7 @@ def _facts(model: LoadedModel) -> dict[str, Any]:
 
 def _plain(each: Prediction) -> dict[str, Any]:
     return {
-        "video": each.video,
+        "video": shown(each.video),
         "verdict": each.verdict,
         "top": [{"class": name, "probability": share} for name, share in each.best],
     }

@@ -54,10 +54,11 @@ def look(path: Path) -> Product:
 
 def _store(path: Path) -> Product:
     import zarr
+    from zarr.errors import BaseZarrError
 
     try:
         group = zarr.open_group(path, mode="r")
-    except (ValueError, KeyError, TypeError, zarr.errors.BaseZarrError):
+    except (ValueError, KeyError, TypeError, BaseZarrError):
         raise UserError(
             f"{path} is no intact store: make it (signal-perception repro) or fetch it (dvc pull)."
         ) from None

@@ -145,7 +145,7 @@ def _own(
         raise UserError(
             f"The study has several data sets; name one of {', '.join(study.datasets)}."
         )
-    folder = _WEIGHTS / (study.datasets[0] if dataset is None else dataset)
+    folder = _WEIGHTS / (next(iter(study.datasets)) if dataset is None else dataset)
     path = root / folder / f"{model}-{study.seeds[0] if seed is None else seed}.safetensors"
     if not path.is_file():
         there = sorted(file.name for file in (root / folder).glob("*.safetensors"))
@@ -212,10 +212,10 @@ def _unequal(path: Path, classes: int, names: int) -> str:
 
 def _views(settings: params.Params, said: Described, official: bool) -> Views:
     """The views of a video: the study's, or the protocol of the entry that the model is of."""
-    asked = settings.views
+    asked: AskedViews = settings.views
     if official:
         asked = AskedViews(clips=PROTOCOL, crops=PROTOCOL)
-    if PROTOCOL not in (asked.clips, asked.crops):
+    if asked.clips != PROTOCOL and asked.crops != PROTOCOL:
         return Views(clips=asked.clips, crops=asked.crops)
     dataset = said.dataset if said.dataset in settings.datasets else None
     for size in settings.models.get(said.model, {}):
