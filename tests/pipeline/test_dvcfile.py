@@ -79,7 +79,9 @@ def test_the_graph_follows_paths(folder: Path) -> None:
 
 
 def test_an_unknown_stage_is_a_sentence(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"no stage 'noise@shapes-resnet'; it has synthesise"):
+    with pytest.raises(
+        UserError, match=r"no stage 'noise@shapes-resnet'; it has noise@shapes-i3d_inception-0, "
+    ):
         dvcfile.stage("noise@shapes-resnet")
 
 
