@@ -106,6 +106,7 @@ def test_dvc_compares_one_metrics_file_and_few_plots() -> None:
     stages = DVCFILE["stages"]
     metrics = {name: block["metrics"] for name, block in stages.items() if "metrics" in block}
     assert metrics == {"report": [{"reports/summary.json": {"cache": False}}]}
+    assert {each for entry in DVCFILE["plots"] for each in entry} == set(DRAWN)
     assert set(DRAWN) == {"reports/plots/figure1", "reports/plots/retention"}
     for path, properties in DRAWN.items():
         table = _tables()[f"{path.rpartition('/')[2]}/shapes.csv"]
