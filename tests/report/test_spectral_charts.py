@@ -144,7 +144,7 @@ def test_figure_1_has_both_clips_at_every_statistic_and_bin(made: dict[str, Char
             found = of(chart, model="I3D", statistic=statistic, bin="nyquist", clip=control)
             columns = ["tap", "value"] if control == "static" else list(expected)
             assert_equal(found, expected.loc[:, columns])
-            assert not len(depth.numbers(found, "low")) == (control == "static")
+            assert (len(depth.numbers(found, "low")) == 0) == (control == "static")
 
 
 def test_figure_1_shows_the_panels_that_are_chosen(made: dict[str, Chart]) -> None:
@@ -209,10 +209,27 @@ def test_last_taps_stand_against_hertz_whose_range_is_said(made: dict[str, Chart
     assert list(found["bin"]) == ["", "", "poster", "nyquist"]
     # T' = 8 with 1/6 s between frames, and T' = 2
     assert "Bins lie at 0.75 to 3 Hz." in chart.caption
+    assert "All test videos have 12 frames per second." in chart.caption
     labels = drawn.labels(drawn.svg(chart), "marks")
     assert len(labels) == 4 + 1
     top = definitions.corrected(rows["value"].to_numpy(), 8)
     assert f"log amplitude: {top[0]:.2f}".replace("-", "−")[:-1] in labels[0]
+
+
+def test_hertz_of_single_videos_have_a_range_where_frame_rates_differ() -> None:
+    known = results()
+    assert known.decode is not None
+    decode = known.decode.assign(fps=[24.0, 30.0, 60.0])
+    caption = charts(replace(known, decode=decode))["hertz"].caption
+    # the third was refused
+    assert (
+        "Hz are those of the median video: test videos have 24 to 30 frames per second, median 27, "
+        "so where frames are taken at one stride the Hz of single videos are 0.89 to 1.11 times "
+        "these." in caption
+    )
+    assert not [
+        s for s in charts(replace(known, decode=None))["hertz"].caption if "per second" in s
+    ]
 
 
 def test_the_spectrogram_has_a_cell_per_tap_and_bin_beyond_0(made: dict[str, Chart]) -> None:
