@@ -95,6 +95,24 @@ def weights(others: Others, owns: Tables, reading: Reading, dataset: str) -> lis
     ]
 
 
+def weights_by_choice(others: Others, owns: Tables, reading: Reading, dataset: str) -> list[str]:
+    """Sentences under other weights, one model and one of two numbers at a time.
+
+    others, owns: as in `weights`.
+    """
+    _, about = weights(others, owns, reading, dataset)
+    drawn = {model: owns[model] for model in others}
+    tables = {f"{model} {w}": table for model, of in others.items() for w, table in of.items()}
+    return [
+        "The clip with other weights minus the clip with the model's own ("
+        f"{_weights.name(dataset, dataset)}), paired by video, tap and bin, or Δ log amplitude "
+        f"with each ({_statistic(reading.statistic)}; {_bin(reading)}), at the taps of panel (a). "
+        f"{_bands({**drawn, **tables})} {_MARKERS} Lines break where T′ changes or a tap has no "
+        "such bin.",
+        about,
+    ]
+
+
 def controls(tables: Tables, reading: Reading) -> list[str]:
     """Sentences under the figure of controls."""
     return [
@@ -117,6 +135,19 @@ def comparison(tables: Tables, reading: Reading) -> list[str]:
         "Right: the spectrum of each model's last tap against frequency in Hz, which models with "
         "other frame rates share; the large marker is the bin of the first panel. Equal ω are "
         f"unequal Hz where clips are sampled differently. {_NOMINAL}",
+    ]
+
+
+def hertz(tables: Tables, reading: Reading) -> list[str]:
+    """Sentences under the last taps in Hz, alone.
+
+    tables: model → table per bin.
+    """
+    return [
+        "The spectrum of each model's last tap that has one, Δ + ½ ln T′ or Δ "
+        f"({_statistic(reading.statistic)}), against frequency in Hz, which models with other "
+        f"frame rates share; the large marker is {_bin(reading)}. {_bands(tables)} Equal ω are "
+        f"unequal Hz where clips are sampled differently. {_NOMINAL}"
     ]
 
 
@@ -173,6 +204,17 @@ def spatial_depth(tables: Tables, statistic: str) -> list[str]:
         "the 3-D transform, whose diagonal index i is mapped to round(i·top/m) "
         "on each axis, top = ⌊n/2⌋ − 1 and m the smallest of the three tops. "
         f"{_bands(tables)} Lines break where the sizes of the maps change."
+    ]
+
+
+def spatial_depth_by_choice(tables: Tables, statistic: str) -> list[str]:
+    """Sentences under the top bins along the depth, one transform at a time."""
+    return [
+        text.replace(
+            "Left: the 2-D transform. Right: the 3-D",
+            "Space: the 2-D transform; space and time: the 3-D",
+        )
+        for text in spatial_depth(tables, statistic)
     ]
 
 

@@ -24,7 +24,6 @@ _EVERY = "all"
 _CLIPS = (CLIP, depth.STATIC)
 # F where an amplitude says nothing about the class.
 _MIDDLE = 1.0
-_HOVER = "Cells say their numbers."
 # Edges of a cell: half-way to the next taps that are shown, and ω = 2(k ± ½)/T' within 0 and 1.
 _EDGES = {
     "x": "(datum.column - 1.5) / max(datum.columns - 1, 1)",
@@ -72,7 +71,10 @@ def spectrogram_chart(rows: pd.DataFrame, tables: Tables, statistic: str) -> Cha
     return Chart(
         name="spectrogram",
         title="Depth × frequency",
-        caption=[_HOVER, *spectral_captions.spectrogram(tables, statistic)],
+        caption=[
+            "Point at a cell for its numbers.",
+            *spectral_captions.spectrogram(tables, statistic),
+        ],
         table=found,
         spec=spec,
         figure="spectrogram",
@@ -112,7 +114,10 @@ def discriminability_chart(rows: pd.DataFrame, tables: Tables) -> Chart | None:
     return Chart(
         name="discriminability",
         title="Which frequencies tell the classes apart",
-        caption=[_HOVER, *spectral_captions.discriminability(with_values)],
+        caption=[
+            "Point at a cell for its numbers.",
+            *spectral_captions.discriminability(with_values),
+        ],
         table=found,
         spec=spec,
         figure="discriminability",

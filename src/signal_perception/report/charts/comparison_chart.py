@@ -18,7 +18,7 @@ from signal_perception.report.charts import (
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.results import depth
 from signal_perception.report.results.depth import Reading, Tables
-from signal_perception.vocabulary import CLIP
+from signal_perception.vocabulary import CLIP, REFUSED, UNLISTED
 
 _QUANTITIES = {"delta": "Δ", "corrected": "Δ + ½ ln T′", "matched": "Δ at ω = 0.5π"}
 _KEY = "quantity === 'matched' ? quantity : quantity + ' ' + bin"
@@ -51,24 +51,49 @@ def comparison_chart(rows: pd.DataFrame, tables: Tables, reading: Reading) -> Ch
     )
 
 
-def hertz_chart(rows: pd.DataFrame, tables: Tables, reading: Reading) -> Chart | None:
+def hertz_chart(
+    rows: pd.DataFrame, tables: Tables, reading: Reading, decode: pd.DataFrame | None
+) -> Chart | None:
     """Spectra of last taps; None where no bin has a frequency.
 
-    rows: from `placed`, of the table per bin of each model, which tables are.
+    rows: from `placed`, of the table per bin of each model, which tables are. decode: verdicts,
+        whose frame rates say how far the Hz of single videos lie apart.
     """
     found = _last_taps(rows, reading.statistic)
     if "hz" not in found or not len(depth.numbers(found, "value")):
         return None
-    _, hertz = spectral_captions.comparison(tables, reading)
     span = f"{found['hz'].min():.2g} to {found['hz'].max():.2g} Hz"
     return Chart(
         name="hertz",
         title="Models compared in Hz: the spectrum of the last tap",
-        caption=[depth_choices.CLICK, f"Bins lie at {span}.", hertz.removeprefix("Right: ")],
+        caption=[
+            depth_choices.CLICK,
+            f"Bins lie at {span}.",
+            *_of_single_videos(decode),
+            *spectral_captions.hertz(tables, reading),
+        ],
         table=found,
         spec=_against_hertz(found, list(tables), reading),
         figure="comparison",
     )
+
+
+def _of_single_videos(decode: pd.DataFrame | None) -> list[str]:
+    """A sentence on the range of Hz over test videos; nothing where their rates are not known."""
+    if decode is None:
+        return []
+    tests = (decode["split"] == "test") & ~decode["verdict"].str.startswith((REFUSED, UNLISTED))
+    rates = depth.numbers(decode.loc[tests], "fps")
+    if not len(rates):
+        return []
+    low, high, middle = rates.min(), rates.max(), np.median(rates)
+    if low == high:
+        return [f"All test videos have {low:g} frames per second."]
+    return [
+        f"Hz are those of the median video: test videos have {low:.4g} to {high:.4g} frames per "
+        f"second, median {middle:.4g}, so where frames are taken at one stride the Hz of single "
+        f"videos are {low / middle:.2f} to {high / middle:.2f} times these."
+    ]
 
 
 def _last_taps(rows: pd.DataFrame, statistic: str) -> pd.DataFrame:

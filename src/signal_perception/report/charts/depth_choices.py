@@ -11,11 +11,12 @@ from signal_perception.report.results.depth import Reading
 
 EVERY = "all models"
 BINS = {"poster": "the poster's", "nyquist": "Nyquist"}
+POINT = "Point at a marker for its numbers."
 CLICK = (
-    "Click models in the legend to see these alone, double-click for all. Markers say their "
-    "numbers; values beyond the axis are counted in its corner."
+    "Click models in the legend to see these alone, double-click for all. Point at a marker for "
+    "its numbers; values beyond the axis are counted in its corner."
 )
-HOVER = "Markers say their numbers; values beyond the axis are counted in its corner."
+HOVER = "Point at a marker for its numbers; values beyond the axis are counted in its corner."
 
 
 def model(models: Sequence[str]) -> alt.Parameter:

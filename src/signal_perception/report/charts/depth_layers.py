@@ -169,7 +169,9 @@ def drawn(
     bars = base.transform_filter("datum.neighbours === 1")
     bars = bars.mark_rule(clip=True, opacity=0.4, strokeWidth=2, aria=False)
     bars = bars.encode(**shared, **ends).properties(name="bars")
-    line = base.mark_line(clip=True, strokeWidth=1.5, aria=False).encode(**shared, y=y, detail=stretch)
+    line = base.mark_line(clip=True, strokeWidth=1.5, aria=False).encode(
+        **shared, y=y, detail=stretch
+    )
     if dashed:
         line = line.encode(strokeDash=look.dash)
     # hollow is empty and not white, which would be a hole in a dark page
@@ -184,9 +186,7 @@ def drawn(
 def behind(look: Look, y: alt.Y, where: str, dash: Sequence[int], name: str) -> alt.Chart:
     """A thin line in the same colour and without markers, of some rows."""
     line = alt.Chart(name=name).transform_filter(where)
-    line = line.mark_line(
-        clip=True, strokeWidth=1, strokeDash=list(dash), opacity=0.8, aria=False
-    )
+    line = line.mark_line(clip=True, strokeWidth=1, strokeDash=list(dash), opacity=0.8, aria=False)
     return line.encode(color=look.color, x=depth_axis(), y=y, detail=alt.Detail("stretch:N"))
 
 

@@ -60,7 +60,9 @@ def _spec(found: pd.DataFrame, clips: pd.DataFrame, reading: Reading) -> dict[st
     parts = depth_layers.drawn(look, y, tooltip, where=is_clip, tested=True)
     clicked = depth_choices.clicked("kind")
     parts[-1] = parts[-1].add_params(clicked)
-    static = depth_layers.behind(look, y, f"static_shown === 'shown' && {is_static}", [5, 3], "static_lines")
+    static = depth_layers.behind(
+        look, y, f"static_shown === 'shown' && {is_static}", [5, 3], "static_lines"
+    )
     shown = depth_choices.shown("static_shown", "Static clip, dashed")
     return depth_layers.finished(
         [static, *parts, *_halves(), depth_layers.beyond(limits, "bin")],

@@ -52,7 +52,7 @@ def spatial_chart(rows: Mapping[str, pd.DataFrame], tables: Tables, statistic: s
     return Chart(
         name="spatial",
         title="Spatial spectra along the diagonal",
-        caption=["Lines say their numbers.", *spectral_captions.spatial(tables, statistic)],
+        caption=[depth_choices.POINT, *spectral_captions.spatial(tables, statistic)],
         table=found,
         spec=_diagonals(found),
         figure="spatial",
@@ -72,7 +72,10 @@ def spatial_depth_chart(
     return Chart(
         name="spatial-depth",
         title="Spatial and spatiotemporal spectra along the depth",
-        caption=[depth_choices.CLICK, *spectral_captions.spatial_depth(tables, statistic)],
+        caption=[
+            depth_choices.CLICK,
+            *spectral_captions.spatial_depth_by_choice(tables, statistic),
+        ],
         table=found,
         spec=_along(found, list(tables)),
         figure="spatial-depth",

@@ -32,7 +32,7 @@ def spectral_charts(results: Results, settings: Settings) -> list[Chart]:
         figure1_chart(taps, depths, reading, poster.figure1(results.dataset)),
         controls_chart(taps, depths, reading) if report.controls else None,
         comparison_chart(taps, depths, reading),
-        hertz_chart(temporal, bins, reading),
+        hertz_chart(temporal, bins, reading, results.decode),
         spectrogram_chart(temporal, bins, report.statistic),
         response_chart(temporal, bins, reading),
         spatial_charts.spatial_chart(space, bins, report.statistic),

@@ -33,17 +33,12 @@ def weights_chart(others: Others, owns: Tables, reading: Reading, dataset: str) 
     found = _rows(others, owns, reading, dataset)
     if not len(depth.numbers(found, "value")):
         return None
-    shown = (
-        "Shown is other − own, which is what the last sentences call the lower panel, or Δ of "
-        "each, the upper one."
-    )
     return Chart(
         name="weights",
         title="Other weights along the depth, and their difference to own ones",
         caption=[
             depth_choices.HOVER,
-            shown,
-            *spectral_captions.weights(others, owns, reading, dataset),
+            *spectral_captions.weights_by_choice(others, owns, reading, dataset),
         ],
         table=found,
         spec=_spec(found, others, dataset),
