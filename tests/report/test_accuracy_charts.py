@@ -126,7 +126,7 @@ def test_many_classes_are_a_list_of_the_commonest_mistakes() -> None:
     table = pd.DataFrame(rows, columns=["label", "predicted", "videos"])
     chart = charts(planted(confusion={"i3d": table}))["confusion"]
     assert len(chart.table) == confusion.PAIRS
-    assert chart.table["videos"][0] == 40
+    assert max(chart.table["videos"]) == chart.table.loc[0, "videos"] == 40
     drawn.assert_is_sound(chart)
     assert len(drawn.marks(drawn.svg(chart), "bars")) == confusion.PAIRS
 

@@ -43,7 +43,7 @@ def settings(*models: str) -> Settings:
 def svg(chart: Chart, **choices: str | float) -> ElementTree.Element:
     """The chart as it is drawn with some choices instead of the first ones."""
     spec = json.loads(json.dumps(chart.spec))
-    values = json.loads(chart.table.to_json(orient="records", double_precision=15))
+    values = json.loads(str(chart.table.to_json(orient="records", double_precision=15)))
     spec["data"] = {"name": DATA, "values": values}
     spec["width"] = 900
     params = {param["name"]: param for param in spec.get("params", [])}

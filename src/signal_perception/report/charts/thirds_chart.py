@@ -112,7 +112,7 @@ def _spec(table: pd.DataFrame) -> dict[str, Any]:
     scale = _reach(table)
     bars = (
         numbers.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=1.6)
+        .mark_rule(aria=False, strokeWidth=1.6)
         .encode(x=alt.X("low", type="quantitative"), x2="high", **shown)
     )
     dots = (
