@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from signal_perception.report.results import naming, noise_cells, runs
+from signal_perception.report.results import naming, noise_cells, rounding, runs
 from signal_perception.statistics.comparison import hierarchical_p_value, holm
 from signal_perception.statistics.intervals import Resamples, hierarchical_interval, resamples
 
@@ -232,11 +232,17 @@ def _finding(grid: str, losses: Sequence[Loss], pairs: Sequence[Pair]) -> str:
     least, most = inside[0], inside[-1]
     start = noise_cells.grid_title(grid)
     if not compared:
-        return f"{start}: {most.model} loses {most.loss:.1f} points; there is no other model."
+        return f"{start}: {most.model} loses {_points(most)}; there is no other model."
     ends = (
-        f"{start}: {most.model} loses most ({most.loss:.1f} points) and {least.model} least "
-        f"({least.loss:.1f}); {len(sure)} of {len(compared)} pairs of models differ"
+        f"{start}: {most.model} loses most ({_points(most)}) and {least.model} least "
+        f"({_points(least)}); {len(sure)} of {len(compared)} pairs of models differ"
     )
     both = {most.model, least.model}
     told = any({pair.first, pair.second} == both for pair in sure)
     return f"{ends}, {'these two among them' if told else 'these two not among them'}."
+
+
+def _points(loss: Loss) -> str:
+    """For example "40.0 points, 39.2 to 40.8"."""
+    ends = rounding.interval(loss.low, loss.high, 1, loss.loss)
+    return f"{rounding.number(loss.loss, 1)} points" + (f", {ends}" if ends else "")
