@@ -28,7 +28,7 @@ def retention_chart(means: pd.DataFrame, dataset: str) -> Chart | None:
         [
             "Mean retention of top-1 over the cells of a panel. Panels with other κ are not "
             f"disturbed alike; the contrasts are what is tested. {panel_means.INTERVALS}",
-            f"{noise_captions.RETENTION} A model whose clean accuracy is too near chance has none; "
+            f"{noise_captions.RETENTION} A model that is not shown to be above chance has none; "
             "where a cell is empty, a model has no such panel.",
             noise_captions.KAPPA,
         ],
@@ -44,7 +44,7 @@ def _spec(table: pd.DataFrame, panels: Sequence[str]) -> dict[str, Any]:
         .transform_filter("datum.grid == grid")
         .transform_calculate(
             interval=marks.interval("retention_low", "retention_high", 2),
-            text="isValid(datum.retention) ? format(datum.retention, '.2f') : 'near chance'",
+            text="isValid(datum.retention) ? format(datum.retention, '.2f') : 'at chance'",
         )
     )
     place = {
