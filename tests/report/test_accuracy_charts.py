@@ -96,6 +96,8 @@ def test_classes_have_their_numbers_and_intervals(made: dict[str, Chart]) -> Non
         assert own[column].reset_index(drop=True).equals(planted[column])
     picture = drawn.svg(chart, model="I3D")
     assert len(drawn.marks(picture, "dots")) == 3
+    # outwards, but no further for the last bit of a float: 38.6 is 38.6
+    assert "38.6–81.5" in drawn.labels(picture, "dots")[0]
     # all videos of clap come from one source
     assert len(drawn.marks(picture, "intervals")) == 2
     assert order(picture) == ["NA", "clap", "wave"]
@@ -126,7 +128,7 @@ def test_many_classes_are_a_list_of_the_commonest_mistakes() -> None:
     table = pd.DataFrame(rows, columns=["label", "predicted", "videos"])
     chart = charts(planted(confusion={"i3d": table}))["confusion"]
     assert len(chart.table) == confusion.PAIRS
-    assert chart.table["videos"][0] == 40
+    assert max(chart.table["videos"]) == chart.table.loc[0, "videos"] == 40
     drawn.assert_is_sound(chart)
     assert len(drawn.marks(drawn.svg(chart), "bars")) == confusion.PAIRS
 

@@ -53,8 +53,8 @@ def test_each_models_loss_says_who_loses_more_and_less(found: losses.Comparison)
     assert (i3d.more, i3d.less) == (("Swin",), ())
     assert swin.low < 40 < swin.high
     assert found.findings[0] == (
-        "Figure 2: Swin loses most (40.0 points) and I3D least (30.0); 2 of 3 pairs of models "
-        "differ, these two among them."
+        "Figure 2: Swin loses most (40.0 points, 39.6–40.4) and I3D least (30.0 points, "
+        "29.6–30.4); 2 of 3 pairs of models differ, these two among them."
     )
 
 
@@ -75,7 +75,9 @@ def test_videos_are_paired_by_name_and_those_that_one_model_lacks_are_left_out()
 def test_one_model_is_compared_with_none() -> None:
     alone = losses.comparison({"swin": [robustness_table()]}, {"swin": noise_table()}, BOOTSTRAP)
     assert alone.pairs == []
-    assert alone.findings == ["Figure 2: Swin loses 30.0 points; there is no other model."]
+    assert alone.findings == [
+        "Figure 2: Swin loses 30.0 points, 29.6–30.4; there is no other model."
+    ]
     assert losses.comparison({}, {}, BOOTSTRAP).findings == []
 
 

@@ -69,12 +69,22 @@ def test_a_cell_of_two_grids_is_one_cell() -> None:
     assert list(cells["grid"]) == ["figure3"] * 6 + ["figure4"] * 3
 
 
-@pytest.mark.parametrize(
-    "clean, sources, defined", [(80, 32, True), (14, 32, False), (30, 8, False)]
-)
-def test_retention_needs_a_clean_accuracy_that_is_surely_above_chance(
-    clean: float, sources: int, defined: bool
+@pytest.mark.parametrize(("clean", "defined"), [(80.0, True), (20.0, False), (12.5, False)])
+def test_retention_is_of_models_that_are_above_chance(clean: float, defined: bool) -> None:
+    # chance is 12.5 %, and the cells are of 32 sources
+    cells = noise_table().assign(clean_top1=clean)
+    assert set(noise_cells.retention_is_defined(cells)) == {defined}
+
+
+@pytest.mark.parametrize(("low", "defined"), [(12.6, True), (12.5, False), (None, False)])
+def test_where_table_1_knows_whether_a_model_is_above_chance_it_decides(
+    low: float | None, defined: bool
 ) -> None:
-    # chance is 12.5 %
-    table = noise_table().assign(clean_top1=clean, n_clusters=sources)
-    assert noise_cells.retention_is_defined(table) is defined
+    cells = noise_cells.with_clean_low(noise_table(), {"views": 1, "low1": low})
+    assert set(noise_cells.retention_is_defined(cells)) == {defined}
+
+
+def test_an_interval_of_other_views_is_not_that_of_the_clean_model() -> None:
+    cells = noise_table()
+    assert noise_cells.with_clean_low(cells, {"views": 15, "low1": 1.0}) is cells
+    assert noise_cells.with_clean_low(cells, None) is cells

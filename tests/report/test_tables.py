@@ -12,6 +12,7 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 from signal_perception.report.page import rows
 from signal_perception.report.results import tables
+from signal_perception.report.results.noise_cells import CLEAN_LOW
 from tests.support.noise_tables import noise_table
 from tests.support.probe_tables import probe_table
 from tests.support.project import change
@@ -73,6 +74,8 @@ def test_tables_are_read_where_dvc_yaml_has_them(stages: dict[str, dvcfile.Stage
             one, other = read[model], written[model]
             if part == "robustness":
                 (one,), (other,) = one, other
+            if part == "noise":
+                assert set(one.pop(CLEAN_LOW)) == {made.accuracy[model]["low1"]}
             # an empty text is read as nothing
             pd.testing.assert_frame_equal(one, other.replace("", np.nan), check_dtype=False)
     # but here a name, and a class may be called NA

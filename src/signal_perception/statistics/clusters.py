@@ -96,7 +96,8 @@ class Clusters:
         counts: how often each cluster is drawn (draws, clusters). A resample whose clusters all
         have one mean has no error: its t is 0 if that is the sample's mean, else ±∞.
         """
-        counts, sizes = counts.astype(np.float64), self.sizes.astype(np.float64)[:, None]
+        counts = counts.astype(np.float64, copy=False)
+        sizes = self.sizes.astype(np.float64)[:, None]
         residuals, number = self.residuals, len(self.sizes)
         videos = counts @ sizes
         shift = counts @ residuals / videos

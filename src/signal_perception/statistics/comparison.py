@@ -39,20 +39,15 @@ def hierarchical_p_value(values: NDArray, resamples: Resamples) -> float:
     smaller than 1 / (draws + 1). Where neither clusters nor repeats differ, p is that of the sign
     test. NaN where any difference is not finite, and with one cluster.
     """
-    found, smallest = hierarchy(values, resamples), 1 / (len(resamples.counts) + 1)
-    mean, number = float(found.mean.mean[0]), len(found.mean.sizes)
-    if number < 2 or np.isnan(mean):
-        return np.nan
-    rounding = _TINY * found.mean.scale[0]
-    if max(found.margins(0.95))[0] <= rounding:
-        return max(0.5 ** (number - 1), smallest) if abs(mean) > rounding else 1.0
-    # resamples have no quantile above the first of these levels, so it is asked before the second
-    excluding = 0.0
-    for level in (1 - 2 * smallest, 1 - smallest):
-        if not _excludes_0(found, mean, level):
-            return 1 - _crossing(found, mean, excluding, level)
-        excluding = level
-    return smallest
+    return _p_of(hierarchy(values, resamples), len(resamples.counts))
+
+
+def hierarchical_test(values: NDArray, resamples: Resamples) -> tuple[float, float, float]:
+    """`hierarchical_interval` of 95 % and `hierarchical_p_value` at once: low, high, p."""
+    found = hierarchy(values, resamples)
+    below, above = found.margins(0.95)
+    mean = found.mean.mean
+    return float((mean - below)[0]), float((mean + above)[0]), _p_of(found, len(resamples.counts))
 
 
 def holm(p: NDArray) -> NDArray[np.float64]:
@@ -66,6 +61,23 @@ def holm(p: NDArray) -> NDArray[np.float64]:
     left = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(left * p[order]), 1)
     return adjusted
+
+
+def _p_of(found: Hierarchy, draws: int) -> float:
+    smallest = 1 / (draws + 1)
+    mean, number = float(found.mean.mean[0]), len(found.mean.sizes)
+    if number < 2 or np.isnan(mean):
+        return np.nan
+    rounding = _TINY * found.mean.scale[0]
+    if max(found.margins(0.95))[0] <= rounding:
+        return max(0.5 ** (number - 1), smallest) if abs(mean) > rounding else 1.0
+    # resamples have no quantile above the first of these levels, so it is asked before the second
+    excluding = 0.0
+    for level in (1 - 2 * smallest, 1 - smallest):
+        if not _excludes_0(found, mean, level):
+            return 1 - _crossing(found, mean, excluding, level)
+        excluding = level
+    return smallest
 
 
 def _excludes_0(found: Hierarchy, mean: float, level: float) -> bool:

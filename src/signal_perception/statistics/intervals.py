@@ -13,6 +13,7 @@ nothing about others: all bounds are NaN.
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,11 @@ class Resamples:
     @property
     def n_clusters(self) -> int:
         return self.counts.shape[1]
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """The counts as numbers to multiply with, converted once for all that is resampled."""
+        return self.counts.astype(np.float64)
 
     def of(self, videos: NDArray[np.int64]) -> "Resamples":
         """Resamples of some of the videos, from the clusters that these have."""
@@ -223,7 +229,7 @@ def _studentised(clusters: Clusters, resamples: Resamples) -> NDArray[np.float64
     """t of every resample, sorted: (draws, m), or (0, m) with fewer than FEW_CLUSTERS clusters."""
     if len(clusters.sizes) < FEW_CLUSTERS:
         return np.empty((0, len(clusters.scale)))
-    return np.sort(clusters.studentised(resamples.counts), axis=0)
+    return np.sort(clusters.studentised(resamples.weights), axis=0)
 
 
 def _margins(clusters: Clusters, drawn: NDArray, level: float) -> tuple[NDArray, NDArray]:

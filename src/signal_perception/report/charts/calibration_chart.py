@@ -77,7 +77,7 @@ def _spec(models: list[str]) -> dict[str, Any]:
     }
     bars = (
         base.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=1.5)
+        .mark_rule(aria=False, strokeWidth=1.5)
         .encode(x=x, y=alt.Y("low", type="quantitative"), y2="high", **shown)
         .properties(name="intervals")
     )

@@ -12,8 +12,6 @@ from signal_perception.report.results.noise_cells import SYMBOLS, WORST_CASE
 
 # What a cell says → what readers choose.
 MEASURES = {"top1": "top-1, %", "top5": "top-5, %", "retention": "retention"}
-# Why a model has no retention.
-NEAR_CHANCE = "its clean accuracy is too near chance"
 # A reader's name of each kind of noise.
 KINDS = {"weights": "on weights", "activations": "on activations", WORST_CASE: "worst case"}
 _NUMBERS = {
@@ -110,7 +108,7 @@ def _grid(name: str, tables: Mapping[str, pd.DataFrame]) -> Grid:
     for model, cells in inside.items():
         names = noise_cells.titles(cells["panel"])
         titles += names.values()
-        defined = noise_cells.retention_is_defined(tables[model])
+        defined = bool(noise_cells.retention_is_defined(cells).all())
         parts.append(_cells(model, noise_cells.merged(cells), names, defined))
     whole = pd.concat(parts, ignore_index=True)
     x, y = str(first["x"].iloc[0]), str(first["y"].iloc[0])
@@ -137,7 +135,7 @@ def _cells(
     if not defined:
         found[["retention", "retention_low", "retention_high"]] = np.nan
     order = np.argsort([kinds.index(kind) for kind in cells["kind"]], kind="stable")
-    return found.assign(no_retention="" if defined else NEAR_CHANCE).iloc[order]
+    return found.assign(no_retention="" if defined else noise_cells.AT_CHANCE).iloc[order]
 
 
 def _layers(counts: Iterable[float], sizes: Iterable[float]) -> list[str]:

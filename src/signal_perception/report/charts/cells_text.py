@@ -62,7 +62,7 @@ def no_retention(name: str, rows: alt.Chart, colour: str = marks.DARK) -> alt.Ch
     """A note where retention is chosen of a model that has none."""
     missing = rows.transform_filter("measure == 'retention' && datum.no_retention")
     return marks.note(
-        name, missing, "'No retention of ' + model + ': clean is too near chance.'", colour
+        name, missing, "model + ': no retention, clean is not shown to be above chance'", colour
     )
 
 
@@ -78,7 +78,7 @@ def caption(grid: Grid, tables: Mapping[str, pd.DataFrame], dataset: str) -> lis
         f"of its layers{fixed}. Means over {repeats} of the noise, with 95 % intervals over "
         f"repeats and {spectral_captions.videos(inside)}, rounded outwards. "
         f"{runs.in_words(runs.numbers(inside), 'intervals')}",
-        f"{noise_captions.RETENTION} It needs a clean accuracy that is surely above chance.",
+        f"{noise_captions.RETENTION} It needs a clean model that is shown to be above chance.",
         noise_captions.KAPPA,
     ]
     if (dataset, grid.name) in [(poster.NOISE_DATASET, name) for name in poster.NOISE_RANGES]:

@@ -70,7 +70,7 @@ def _spec(models: list[str]) -> dict[str, Any]:
     shown = {"color": marks.colour("model", looks).legend(None), "tooltip": tooltip}
     bars = (
         base.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=1.5)
+        .mark_rule(aria=False, strokeWidth=1.5)
         .encode(x=alt.X("low", type="quantitative"), x2="high", y=y, **shown)
         .properties(name="intervals")
     )

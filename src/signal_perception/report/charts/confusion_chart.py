@@ -127,7 +127,7 @@ def _matrix(models: list[str], classes: list[str], no_score: bool) -> dict[str, 
     light = alt.when("datum.percent > 60").then(alt.value(marks.ON_DARK))
     numbers = (
         _base("numbers")
-        .mark_text(fontSize=marks.size(len(columns), 3, 11))
+        .mark_text(aria=False, fontSize=marks.size(len(columns), 3, 11))
         .encode(
             text=alt.Text("videos", type="quantitative"),
             color=light.otherwise(alt.value(marks.ON_LIGHT)),
@@ -168,7 +168,7 @@ def _list(models: list[str]) -> dict[str, Any]:
         .properties(name="bars")
     )
     bounds = (
-        base.mark_rule(color=marks.DARK, strokeWidth=1.5)
+        base.mark_rule(aria=False, color=marks.DARK, strokeWidth=1.5)
         .encode(x=alt.X("low", type="quantitative"), x2="high", y=y, tooltip=_TOOLTIP)
         .properties(name="intervals")
     )

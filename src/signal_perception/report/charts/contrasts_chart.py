@@ -87,7 +87,7 @@ def _spec(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     x = alt.X(
         "difference",
         type="quantitative",
-        title="first panel − second panel, points (left of 0: the first loses more)",
+        title="first panel − second panel, points",
         scale=alt.Scale(domain=[-far, far], nice=False),
     )
     shown = {
@@ -122,7 +122,7 @@ def _spec(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     colour = marks.colour("model", looks, "model")
     bars = (
         rows.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=1.5)
+        .mark_rule(aria=False, strokeWidth=1.5)
         .encode(x=alt.X("low", type="quantitative"), x2="high", color=colour, **shown)
     )
     shape = marks.shape("model", looks, "model")
@@ -133,7 +133,7 @@ def _spec(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     zero = (
         rows.transform_aggregate(rows="count()")
         .transform_calculate(zero="0")
-        .mark_rule(color=marks.GREY)
+        .mark_rule(aria=False, color=marks.GREY)
         .encode(x=alt.X("zero", type="quantitative"))
     )
     return marks.layers(

@@ -93,7 +93,7 @@ def _spec(table: pd.DataFrame) -> dict[str, Any]:
     )
     numbers = (
         base.transform_calculate(text="datum.split + ' ' + datum.videos")
-        .mark_text(align="left", dx=4, color=marks.DARK, fontSize=11)
+        .mark_text(aria=False, align="left", dx=4, color=marks.DARK, fontSize=11)
         .encode(x=x, text=alt.Text("text", type="nominal"))
         .properties(name="numbers")
     )

@@ -91,7 +91,7 @@ def _spec(table: pd.DataFrame, titles: Sequence[str]) -> dict[str, Any]:
     scale = alt.Scale(domain=[0, 100], nice=False)
     bounds = (
         rows.transform_filter("isValid(datum.low)")
-        .mark_rule()
+        .mark_rule(aria=False)
         .encode(**shown | {"opacity": marks.chosen(clicked, 0.35)})
         .encode(y=alt.Y("low", type="quantitative"), y2="high")
     )

@@ -118,7 +118,7 @@ def _spec_of_losses(table: pd.DataFrame, models: list[str]) -> dict[str, Any]:
     low = float(min([0.0, *table["lost"], *table["low"].dropna()]))
     bars = (
         rows.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=2)
+        .mark_rule(aria=False, strokeWidth=2)
         .encode(x=alt.X("low", type="quantitative"), x2="high", **shown)
     )
     dots = rows.mark_point(filled=True, size=80, opacity=1).encode(
@@ -188,12 +188,12 @@ def _spec_of_pairs(table: pd.DataFrame) -> dict[str, Any]:
     strong = alt.when(f"abs(datum.difference) > {0.6 * far:g}")
     letters = strong.then(alt.value(marks.ON_DARK)).otherwise(alt.value(marks.ON_LIGHT))
     columns = len(models) - 1
-    numbers = rows.mark_text(fontSize=marks.size(columns, 7, 12), dy=-6).encode(
+    numbers = rows.mark_text(aria=False, fontSize=marks.size(columns, 7, 12), dy=-6).encode(
         text=alt.Text("text", type="nominal"), color=letters, **place
     )
     bounds = (
         rows.transform_filter("isValid(datum.low)")
-        .mark_text(fontSize=marks.size(columns, 11, 10), dy=8)
+        .mark_text(aria=False, fontSize=marks.size(columns, 11, 10), dy=8)
         .encode(text=alt.Text("interval", type="nominal"), color=letters, **place)
     )
     return marks.layers(

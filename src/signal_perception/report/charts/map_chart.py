@@ -14,6 +14,8 @@ from signal_perception.report.results.noise_cells import SYMBOLS
 
 # Share of the way from chance to clean above which the scheme is too light for white letters.
 _LIGHT = 0.55
+# The panel in the title, and what it says where the model has no such panel.
+_SHOWN = "shown + (shown == panel ? '' : ' (there is no ' + panel + ')')"
 
 _TITLES = {
     "sigma": "σ, standard deviation of the noise",
@@ -39,7 +41,7 @@ def map_chart(grid: Grid, tables: Mapping[str, pd.DataFrame], dataset: str) -> C
 
 def _spec(grid: Grid) -> dict[str, Any]:
     rows = marks.chart("rows").transform_filter("datum.model == model && datum.noise == noise")
-    inside = cells_text.read(rows.transform_filter(f"datum.panel == panel && {_at_third(grid)}"))
+    inside = cells_text.read(rows.transform_filter(f"datum.panel == shown && {_at_third(grid)}"))
     inside = inside.transform_calculate(share=_share(), place=_number("rho"))
     place = {"x": _axis(grid.x, alt.X), "y": _axis(grid.y, alt.Y), "tooltip": cells_text.TOOLTIP}
     colour = alt.Color(
@@ -65,40 +67,50 @@ def _spec(grid: Grid) -> dict[str, Any]:
     empty = inside.transform_filter(f"!({there})").mark_rect(color=marks.EMPTY, **edges)
     values = (
         inside.transform_filter("isValid(datum.value)")
-        .mark_text(fontSize=marks.size(columns, 4, 13), dy=-6)
+        .mark_text(aria=False, fontSize=marks.size(columns, 4, 13), dy=-6)
         .encode(text=alt.Text("value_text", type="nominal"), color=letters, **place)
     )
     intervals = (
         inside.transform_filter("isValid(datum.low)")
-        .mark_text(fontSize=marks.size(columns, 9, 10), dy=9)
+        .mark_text(aria=False, fontSize=marks.size(columns, 9, 10), dy=9)
         .encode(text=alt.Text("interval", type="nominal"), color=letters, **place)
     )
-    having = rows.transform_calculate(mine="datum.panel == panel ? 1 : 0")
-    lacking = having.transform_joinaggregate(has="max(mine)").transform_filter("datum.has == 0")
-    panels = [panel for panel in grid.panels if panel in _panels_of(grid, grid.models[0])]
     return marks.layers(
         empty.encode(**place).properties(name="empty"),
         cells.properties(name="cells"),
         values.properties(name="values"),
         intervals.properties(name="intervals"),
-        marks.note("lacking", lacking, "model + ' has no panel ' + panel + ' in this grid.'"),
         cells_text.no_retention(
-            "undefined", rows.transform_filter("datum.panel == panel"), marks.ON_LIGHT
+            "undefined", rows.transform_filter("datum.panel == shown"), marks.ON_LIGHT
         ),
         params=[
             *cells_text.inputs(grid),
-            choice("panel", "Panel", grid.panels, start=panels[0]),
+            *_panels(grid),
             choice("third", f"At {SYMBOLS[grid.third]}", grid.values(grid.third)),
         ],
         description=f"{cells_text.title(grid)}: accuracy or retention of the chosen model and "
         f"panel by {SYMBOLS[grid.x]} and {SYMBOLS[grid.y]}, as a map with a number in each cell.",
-        title=f"model + ', ' + panel + ': ' + {cells_text.measure_in_words()}{_at(grid)}",
+        title=f"model + ', ' + {_SHOWN} + ': ' + {cells_text.measure_in_words()}{_at(grid)}",
         height=alt.Step(44),
     )
 
 
-def _panels_of(grid: Grid, model: str) -> set[str]:
-    return set(grid.cells.loc[grid.cells["model"] == model, "panel"])
+def _panels(grid: Grid) -> list[alt.Parameter]:
+    """The choice of a panel, and what is shown: of a model without it, its first one."""
+    cells = grid.cells
+    having = {
+        model: [p for p in grid.panels if p in set(cells.loc[cells["model"] == model, "panel"])]
+        for model in grid.models
+    }
+    first = having[grid.models[0]][0]
+    return [
+        choice("panel", "Panel", grid.panels, start=first),
+        alt.param(name="panels", value=having),
+        alt.param(
+            name="shown",
+            expr="indexof(panels[model], panel) >= 0 ? panel : panels[model][0]",
+        ),
+    ]
 
 
 def _at_third(grid: Grid) -> str:

@@ -30,7 +30,7 @@ def noise_charts(
     tables, dataset = results.noise, results.dataset
     means = panel_means(tables)
     found = [
-        thirds_chart(means, results.contrasts),
+        thirds_chart(means, results),
         contrasts_chart(results.contrasts),
         retention_chart(means, dataset),
         *losses_charts(compared, settings.noise["scale"], list(results.models)),

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from signal_perception.report.charts.cells_table import NEAR_CHANCE
 from signal_perception.report.results import naming, noise_cells
 
 # Column of the cells → column of the means. A mean of bounds: the interval of a mean is no wider
@@ -26,13 +25,13 @@ def panel_means(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """A row per model, grid and panel: means over its distinct cells, without the worst case.
 
     Columns model, grid, panel and title (a panel's own name and that with formulas), top1 and
-    retention with low and high (of retention NaN near chance, and `no_retention` says so), kappa,
+    retention with low and high (of retention NaN at chance, and `no_retention` says so), kappa,
     cells, videos, sources. Models and grids are called as the tables call them.
     """
     rows = []
     for model, table in tables.items():
         cells = noise_cells.without_worst_case(table)
-        defined = noise_cells.retention_is_defined(table)
+        defined = bool(noise_cells.retention_is_defined(table).all())
         for grid in dict.fromkeys(cells["grid"]):
             inside = cells.loc[cells["grid"] == grid]
             for panel, title in noise_cells.titles(inside["panel"]).items():
@@ -59,7 +58,7 @@ def _means(cells: pd.DataFrame, defined: bool) -> dict[str, object]:
         if defined or not name.startswith("retention")
     }
     return {to: means.get(to, float("nan")) for to in _MEANS.values()} | {
-        "no_retention": "" if defined else NEAR_CHANCE,
+        "no_retention": "" if defined else noise_cells.AT_CHANCE,
         "cells": len(cells),
         "videos": int(min(cells["n_videos"])),
         "sources": int(min(cells["n_clusters"])),

@@ -28,7 +28,7 @@ def retention_chart(means: pd.DataFrame, dataset: str) -> Chart | None:
         [
             "Mean retention of top-1 over the cells of a panel. Panels with other κ are not "
             f"disturbed alike; the contrasts are what is tested. {panel_means.INTERVALS}",
-            f"{noise_captions.RETENTION} A model whose clean accuracy is too near chance has none; "
+            f"{noise_captions.RETENTION} A model that is not shown to be above chance has none; "
             "where a cell is empty, a model has no such panel.",
             noise_captions.KAPPA,
         ],
@@ -44,7 +44,7 @@ def _spec(table: pd.DataFrame, panels: Sequence[str]) -> dict[str, Any]:
         .transform_filter("datum.grid == grid")
         .transform_calculate(
             interval=marks.interval("retention_low", "retention_high", 2),
-            text="isValid(datum.retention) ? format(datum.retention, '.2f') : 'near chance'",
+            text="isValid(datum.retention) ? format(datum.retention, '.2f') : 'at chance'",
         )
     )
     place = {
@@ -88,12 +88,12 @@ def _spec(table: pd.DataFrame, panels: Sequence[str]) -> dict[str, Any]:
     edges: dict[str, Any] = {"stroke": marks.EDGE}
     cells = rows.transform_filter(known).mark_rect(**edges).encode(color=colour, **place)
     empty = rows.transform_filter(f"!{known}").mark_rect(color=marks.EMPTY, **edges)
-    numbers = rows.mark_text(fontSize=marks.size(columns, 6, 13), dy=-6).encode(
+    numbers = rows.mark_text(aria=False, fontSize=marks.size(columns, 6, 13), dy=-6).encode(
         text=alt.Text("text", type="nominal"), color=letters, **place
     )
     bounds = (
         rows.transform_filter("isValid(datum.retention_low)")
-        .mark_text(fontSize=marks.size(columns, 9, 10), dy=9)
+        .mark_text(aria=False, fontSize=marks.size(columns, 9, 10), dy=9)
         .encode(text=alt.Text("interval", type="nominal"), color=letters, **place)
     )
     return marks.layers(

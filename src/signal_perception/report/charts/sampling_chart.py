@@ -29,7 +29,8 @@ def sampling_chart(results: Results) -> Chart | None:
     ]
     if not rows:
         return None
-    table = pd.DataFrame(rows)
+    # where no model knows its seconds, the column is one of numbers too
+    table = pd.DataFrame(rows).astype({"seconds": float})
     return Chart(
         "sampling",
         "Frames of the test clips",

@@ -53,7 +53,8 @@ def _table(results: Results, source: Mapping[str, Any]) -> pd.DataFrame:
             ]
             if row.printed:
                 rows.append(names | {"clip": _POSTER, "percent": row.printed.percent(k)})
-    return pd.DataFrame(rows)
+    # a column of nothing but missing intervals is one of numbers too
+    return pd.DataFrame(rows).astype(dict.fromkeys(("low", "high"), float))
 
 
 def _numbers(scores: Mapping, metrics: Mapping, k: int) -> dict[str, object]:
@@ -120,7 +121,7 @@ def _spec(table: pd.DataFrame) -> dict[str, Any]:
     colour = marks.colour("clip", shown, "clip")
     bars = (
         base.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=2)
+        .mark_rule(aria=False, strokeWidth=2)
         .encode(
             x=alt.X("low", type="quantitative"),
             x2="high",

@@ -1,6 +1,5 @@
 """Which third of each model breaks first under noise."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -10,65 +9,40 @@ import pandas as pd
 from signal_perception.report.charts import marks, panel_means
 from signal_perception.report.charts.chart import Chart
 from signal_perception.report.charts.inputs import choice, in_legend, known
+from signal_perception.report.findings import thirds
 from signal_perception.report.results import noise_cells, runs
 from signal_perception.report.results.noise_cells import THIRDS
+from signal_perception.report.results.tables import Results
 
-_NONE = "no third shown to break first"
+_NOT_COMPARED = "not compared"
 _MEASURES = {"top1": "top-1, %", "retention": "retention"}
 
 
-def thirds_chart(means: pd.DataFrame, contrasts: Mapping[str, pd.DataFrame]) -> Chart | None:
-    """Three dots and a verdict per model; None without grids of thirds.
-
-    means: of `panel_means`. contrasts: model → its contrasts.
-    """
+def thirds_chart(means: pd.DataFrame, results: Results) -> Chart | None:
+    """Three dots and a verdict per model; None without grids of thirds. means: of `panel_means`."""
     inside = means.loc[means["panel"].isin(THIRDS)] if len(means) else means
     if inside.empty:
         return None
+    verdicts = {(each.model, each.grid): each.verdict for each in thirds.thirds(results)}
+    names = zip(inside["model"], inside["grid"])
     table = panel_means.named(inside).rename(columns={"panel": "third"})
-    table["third"] = list(inside["panel"])
-    table["verdict"] = [
-        verdict(contrasts.get(model), grid) for model, grid in zip(inside["model"], inside["grid"])
-    ]
-    table = table.reset_index(drop=True)
+    table = table.assign(
+        third=list(inside["panel"]),
+        verdict=[verdicts.get(name, _NOT_COMPARED) for name in names],
+    )
     return Chart(
         "thirds",
         "Which third breaks first",
         [
             f"Mean over the cells of each third of a model's layers. {panel_means.INTERVALS} They "
-            "do not say which thirds differ: the words beside them do, from the contrasts of "
-            "top-1, paired by video and repeat, at p < .05 after Holm's correction over all "
-            "pairs of a model. Front before rear: the front third loses more than the rear one, "
-            "and no third more than both others.",
-            runs.in_words(runs.numbers(contrasts), "intervals"),
+            "do not say which thirds differ: the words do, from the contrasts of top-1, paired by "
+            "video and repeat, with p after Holm's correction over all pairs of a model. First or "
+            "last: the third loses more, or less, than both others.",
+            runs.in_words(runs.numbers(results.contrasts), "intervals"),
         ],
-        table,
+        table.reset_index(drop=True),
         _spec(table),
     )
-
-
-def verdict(contrasts: pd.DataFrame | None, grid: str) -> str:
-    """What the contrasts of top-1 of a grid say of its thirds, in a few words.
-
-    A third breaks first where it loses significantly more than both others.
-    """
-    if contrasts is None or contrasts.empty:
-        return "not compared"
-    inside = (contrasts["grid"] == grid) & (contrasts["k"] == 1) & (contrasts["kind"] != "gradient")
-    thirds = contrasts["first"].isin(THIRDS) & contrasts["second"].isin(THIRDS)
-    pairs = contrasts.loc[inside & thirds]
-    if pairs.empty:
-        return "not compared"
-    names = zip(pairs["first"], pairs["second"], pairs["weaker"])
-    sure = [
-        (weaker, second if weaker == first else first)
-        for first, second, weaker in names
-        if weaker in (first, second)
-    ]
-    for third in THIRDS:
-        if sum(weaker == third for weaker, _ in sure) == len(THIRDS) - 1:
-            return f"{third} breaks first"
-    return ", ".join(f"{weaker} before {other}" for weaker, other in sure) or _NONE
 
 
 def _spec(table: pd.DataFrame) -> dict[str, Any]:
@@ -112,7 +86,7 @@ def _spec(table: pd.DataFrame) -> dict[str, Any]:
     scale = _reach(table)
     bars = (
         numbers.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=1.6)
+        .mark_rule(aria=False, strokeWidth=1.6)
         .encode(x=alt.X("low", type="quantitative"), x2="high", **shown)
     )
     dots = (
@@ -137,7 +111,7 @@ def _spec(table: pd.DataFrame) -> dict[str, Any]:
         )
         .transform_calculate(
             words="datum.verdict + (measure == 'retention' && datum.no_retention"
-            " ? '; no retention: near chance' : '')"
+            " ? '; no retention: at chance' : '')"
         )
         .mark_text(align="left", dx=4, fontSize=11, color=marks.DARK, x=0)
         .encode(y=y, yOffset=alt.YOffsetDatum("words"), text=alt.Text("words", type="nominal"))

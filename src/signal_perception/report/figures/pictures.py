@@ -1,28 +1,63 @@
-"""A drawn figure as the page needs it."""
+"""A figure as the page and papers need it: PNG and PDF, drawn late and in several processes."""
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+import multiprocessing
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from signal_perception.pipeline import workers
 from signal_perception.report.figures import style
 
 # Pixels of the page for an inch of a figure, so that text has one size in all figures.
 _PIXELS = 85
 # From this width on a figure is scrolled and not shrunk: its text would be too small to read.
 _WIDE = 1500
+# Fewer pictures are drawn in this process: another one costs more than it saves.
+_FEW = 24
+
+
+class Drawn(NamedTuple):
+    """The bytes of a picture, and its width on the page in CSS pixels."""
+
+    png: bytes
+    pdf: bytes
+    width: int
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn figure. width: on the page, in CSS pixels. caption: the sentences under it."""
+    """A figure with its words, drawn when its bytes are first asked for, or with others by `draw`.
+
+    file: name of the PNG. caption: the sentences under it.
+    """
 
     file: str
-    png: bytes
-    width: int
+    figure: Callable[[], Figure]
     title: str
     caption: tuple[str, ...]
+    _drawn: list[Drawn] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def drawn(self) -> Drawn:
+        if not self._drawn:
+            self._drawn.append(_draw(self.figure))
+        return self._drawn[0]
+
+    @property
+    def png(self) -> bytes:
+        return self.drawn.png
+
+    @property
+    def pdf(self) -> bytes:
+        return self.drawn.pdf
+
+    @property
+    def width(self) -> int:
+        return self.drawn.width
 
     @property
     def wide(self) -> bool:
@@ -33,8 +68,52 @@ class Picture:
         """The picture as a data URL, so that the page is one file."""
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
 
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Name of a file → its bytes: the PNG and, for papers, the PDF."""
+        return {self.file: self.png, f"{self.file.removesuffix('.png')}.pdf": self.pdf}
 
-def picture(file: str, figure: Figure, title: str, caption: Sequence[str]) -> Picture:
-    """A figure drawn as PNG."""
-    width = round(_PIXELS * figure.get_figwidth())
-    return Picture(file, style.png(figure), width, title, tuple(caption))
+    def keep(self, drawn: Drawn) -> None:
+        """Take bytes that were drawn elsewhere."""
+        self._drawn[:] = [drawn]
+
+
+def picture(
+    file: str, figure: Figure | Callable[[], Figure], title: str, caption: Sequence[str]
+) -> Picture:
+    """A figure, or what makes it, with its words."""
+    # a figure that is there already stays as it is
+    make = (lambda: figure) if isinstance(figure, Figure) else figure
+    return Picture(file, make, title, tuple(caption))
+
+
+def draw(pictures: Sequence[Picture]) -> None:
+    """Draw them all, in as many processes as there are workers; the bytes are the same."""
+    waiting = [each for each in pictures if not each._drawn]
+    processes = min(workers.count(), len(waiting))
+    # forked children have the tables; where processes are not forked they would have to be sent
+    if processes < 2 or len(waiting) < _FEW or sys.platform != "linux":
+        for each in waiting:
+            each.keep(_draw(each.figure))
+        return
+    _FORKED[:] = waiting
+    try:
+        with multiprocessing.get_context("fork").Pool(processes) as pool:
+            for each, drawn in zip(waiting, pool.imap(_draw_number, range(len(waiting)))):
+                each.keep(drawn)
+    finally:
+        _FORKED.clear()
+
+
+# What the children of `draw` find when they are forked.
+_FORKED: list[Picture] = []
+
+
+def _draw_number(number: int) -> Drawn:
+    return _draw(_FORKED[number].figure)
+
+
+def _draw(make: Callable[[], Figure]) -> Drawn:
+    figure = make()
+    png, pdf = style.png_and_pdf(figure)
+    return Drawn(png, pdf, round(_PIXELS * figure.get_figwidth()))

@@ -1,4 +1,4 @@
-"""How everything is drawn: one look, and PNG bytes.
+"""How everything is drawn: one look, as PNG and as PDF.
 
 The same figure always gives the same bytes.
 """
@@ -8,13 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
+import numpy as np
 from matplotlib import style
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Dither, Quantize
 
+# What a PDF says of its making, unless told not to.
+_TOLD = ("Creator", "Producer", "CreationDate")
 Place = Literal["outside lower center", "outside upper center"]
 
 _RC = {
@@ -33,6 +37,8 @@ _RC = {
     "legend.fontsize": 9,
     "lines.linewidth": 1.5,
     "savefig.facecolor": "white",
+    # TrueType, which journals ask for
+    "pdf.fonttype": 42,
 }
 
 
@@ -69,6 +75,21 @@ def legend(figure: Figure, handles: Sequence[Artist], place: Place) -> None:
     figure.legend(handles=handles, loc=place, ncols=min(len(handles), columns))
 
 
+def png_and_pdf(figure: Figure) -> tuple[bytes, bytes]:
+    """Both, with one layout; the figure is not laid out anew after that."""
+    raster = png(figure)
+    figure.set_layout_engine("none")
+    return raster, pdf(figure)
+
+
+def pdf(figure: Figure) -> bytes:
+    """The figure as PDF, its text as text, without date, version or program inside."""
+    drawn = io.BytesIO()
+    with look():
+        figure.savefig(drawn, format="pdf", metadata=dict.fromkeys(_TOLD))
+    return drawn.getvalue()
+
+
 def png(figure: Figure) -> bytes:
     """The figure as PNG, without date or version inside.
 
@@ -78,9 +99,19 @@ def png(figure: Figure) -> bytes:
     drawn, small = io.BytesIO(), io.BytesIO()
     with look():
         figure.savefig(drawn, format="png", metadata={"Software": None})
-    # keeps rare colours, which other methods lose; k-means then keeps those of large areas
-    best, still = Quantize.MAXCOVERAGE, Dither.NONE
     with Image.open(drawn) as picture:
-        few = picture.convert("RGB").quantize(256, method=best, kmeans=1, dither=still)
+        full = picture.convert("RGB")
+    # keeps rare colours, which other methods lose
+    few = full.quantize(256, method=Quantize.MAXCOVERAGE, kmeans=0, dither=Dither.NONE)
+    _centre(few, np.asarray(full))
     few.save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+def _centre(few: Image.Image, full: NDArray[np.uint8]) -> None:
+    """Make each colour of a palette the mean of what it stands for: those of large areas stay."""
+    index = np.asarray(few).ravel()
+    counts = np.bincount(index, minlength=256)
+    sums = [np.bincount(index, full[..., c].ravel(), 256) for c in range(3)]
+    means = np.rint(np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None])
+    few.putpalette(means.astype(np.uint8).ravel().tolist())

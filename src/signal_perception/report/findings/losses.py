@@ -6,6 +6,7 @@ of two models, the second ones, and so on, whose variance is that of both models
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -13,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from signal_perception.report.results import naming, noise_cells, runs
-from signal_perception.statistics.comparison import hierarchical_p_value, holm
+from signal_perception.report.results import naming, noise_cells, rounding, runs
+from signal_perception.statistics.comparison import hierarchical_test, holm
 from signal_perception.statistics.intervals import Resamples, hierarchical_interval, resamples
 
 # Significance level after Holm's correction.
@@ -95,6 +96,7 @@ def comparison(
 
     tables: model → a table of each run, with a row per video. cells: model → cells of all grids.
     """
+    tables = {model: [_by_video(table) for table in each] for model, each in tables.items()}
     grids = dict.fromkeys(grid for table, *_ in tables.values() for grid in _grids(table))
     compared = [(grid, *pair) for grid in grids for pair in combinations(_having(tables, grid), 2)]
     bootstrap = bootstrap._replace(draws=max(bootstrap.draws, _DRAWS * len(compared)))
@@ -124,16 +126,25 @@ def _having(tables: Mapping[str, Sequence[pd.DataFrame]], grid: str) -> list[str
     return [model for model, (table, *_) in tables.items() if grid in _grids(table)]
 
 
+def _by_video(table: pd.DataFrame) -> pd.DataFrame:
+    # names as Python's own: others are made anew whenever they are asked for
+    return table.astype({"video": object, "group": object}).set_index("video")
+
+
 def _lost(table: pd.DataFrame, grid: str) -> pd.DataFrame:
     """Points that each video loses in each repeat, by video; videos without cells left out."""
     columns = [name for name in table.columns if name.rpartition(".")[0] == grid]
-    scored = table.set_index("video")
-    lost = scored.loc[:, columns].rsub(scored["clean"], axis=0)
-    return lost.dropna()
+    return table.loc[:, columns].rsub(table["clean"], axis=0).dropna()
 
 
 def _draws(groups: Iterable[str], bootstrap: Bootstrap) -> Resamples:
-    return resamples(list(groups), bootstrap.seed, bootstrap.draws)
+    return drawn(tuple(groups), bootstrap)
+
+
+@lru_cache(maxsize=4)
+def drawn(groups: tuple[str, ...], bootstrap: Bootstrap) -> Resamples:
+    """Resamples of videos by the names of their sources; once for all pairs on the same videos."""
+    return resamples(groups, bootstrap.seed, bootstrap.draws)
 
 
 def _interval(values: NDArray[np.float64], draws: Resamples) -> tuple[float, float]:
@@ -174,9 +185,8 @@ def _pair_of_runs(
     # of the videos and repeats that both have
     difference = (_lost(table, grid) - _lost(rival, grid)).dropna(how="all", axis=1).dropna()
     values = difference.to_numpy(np.float64)
-    draws = _draws(table.set_index("video").loc[difference.index, "group"], bootstrap)
-    p = float(hierarchical_p_value(values.T, draws))
-    return (float(values.mean()), *_interval(values, draws), p), draws
+    draws = _draws(table.loc[difference.index, "group"], bootstrap)
+    return (float(values.mean()), *hierarchical_test(values.T, draws)), draws
 
 
 def _corrected(pairs: Sequence[Pair]) -> list[Pair]:
@@ -192,7 +202,7 @@ def _loss(
     bootstrap: Bootstrap,
 ) -> Loss:
     lost = [_lost(table, grid) for table in tables]
-    scored = [table.set_index("video").loc[each.index] for table, each in zip(tables, lost)]
+    scored = [table.loc[each.index] for table, each in zip(tables, lost)]
     draws = [_draws(each["group"], bootstrap) for each in scored]
     of_runs = [
         (float(each.to_numpy().mean()), *_interval(each.to_numpy(np.float64), own))
@@ -232,11 +242,17 @@ def _finding(grid: str, losses: Sequence[Loss], pairs: Sequence[Pair]) -> str:
     least, most = inside[0], inside[-1]
     start = noise_cells.grid_title(grid)
     if not compared:
-        return f"{start}: {most.model} loses {most.loss:.1f} points; there is no other model."
+        return f"{start}: {most.model} loses {_points(most)}; there is no other model."
     ends = (
-        f"{start}: {most.model} loses most ({most.loss:.1f} points) and {least.model} least "
-        f"({least.loss:.1f}); {len(sure)} of {len(compared)} pairs of models differ"
+        f"{start}: {most.model} loses most ({_points(most)}) and {least.model} least "
+        f"({_points(least)}); {len(sure)} of {len(compared)} pairs of models differ"
     )
     both = {most.model, least.model}
     told = any({pair.first, pair.second} == both for pair in sure)
     return f"{ends}, {'these two among them' if told else 'these two not among them'}."
+
+
+def _points(loss: Loss) -> str:
+    """For example "40.0 points, 39.2 to 40.8"."""
+    ends = rounding.interval(loss.low, loss.high, 1, loss.loss)
+    return f"{rounding.number(loss.loss, 1)} points" + (f", {ends}" if ends else "")

@@ -23,6 +23,10 @@ _MOST, _FEW = 0.75, 0.25
 _MOSTLY_STATIC = 0.5
 
 
+# What the taps of a model say, see `verdict`.
+OPEN, OWN, PART, MOSTLY_STATIC, MOTION = "open", "own", "part", "mostly static", "motion"
+
+
 @dataclass(frozen=True)
 class Counts:
     """Taps of one kind whose clip − static is above 0, below 0, or not different after Holm."""
@@ -41,8 +45,8 @@ class Motion:
     """One model's answer, over the taps of panel (a).
 
     missing: taps without a value. kinds: MSA, MLP, Conv, as far as the model has them. median: of
-    clip − static. energy: static over clip of Σ_{k≠0}|X_k|²/|X_0|², median over taps. finding: a
-    sentence.
+    clip − static. energy: static over clip of Σ_{k≠0}|X_k|²/|X_0|², median over taps. verdict: see
+    there. finding: a sentence.
     """
 
     model: str
@@ -51,6 +55,7 @@ class Motion:
     kinds: Mapping[str, Counts]
     median: float
     energy: float
+    verdict: str
     finding: str
 
 
@@ -76,22 +81,37 @@ def count(taps: pd.DataFrame) -> Counts:
     return Counts(more, less, len(depth.numbers(taps, "value")) - more - less)
 
 
-def finding(name: str, kinds: Mapping[str, Counts], energy: float) -> str:
-    """The answer as one sentence, by this rule.
+def verdict(kinds: Mapping[str, Counts], energy: float) -> str:
+    """The answer in a word, by this rule.
 
     n taps have a value, and at m of them the clip has significantly more than its static control.
 
-    - m ≥ ¾ n: motion; where the static clip has half of the clip's energy or more (`energy`), the
-      sentence adds that most of it is there without motion.
-    - m < ¼ n: the model's own time code, not motion; the sentence counts the n − m taps, and those
-      of them where the clip has significantly less.
-    - else: motion at a part of the depth.
+    - n = 0: OPEN.
+    - m < ¼ n: OWN, the model's own time code.
+    - m < ¾ n: PART, motion at a part of the depth.
+    - else: MOTION, or MOSTLY_STATIC where the static clip has half of the clip's energy or more.
     """
     total = sum(counts.total for counts in kinds.values())
     more = sum(counts.more for counts in kinds.values())
     if not total:
-        return f"{name}: no tap has a value at this bin, so the question stays open."
+        return OPEN
     if more < _FEW * total:
+        return OWN
+    if more < _MOST * total:
+        return PART
+    return MOSTLY_STATIC if energy >= _MOSTLY_STATIC else MOTION
+
+
+def finding(name: str, kinds: Mapping[str, Counts], energy: float) -> str:
+    """The `verdict` as one sentence.
+
+    Of the model's own time code it counts the taps that do not have more, and those of them where
+    the clip has significantly less.
+    """
+    said = verdict(kinds, energy)
+    if said == OPEN:
+        return f"{name}: no tap has a value at this bin, so the question stays open."
+    if said == OWN:
         less = sum(counts.less for counts in kinds.values())
         fewer = f" ({less} of them significantly less)" if less else ""
         return (
@@ -99,9 +119,9 @@ def finding(name: str, kinds: Mapping[str, Counts], energy: float) -> str:
             f"control{fewer}: the model's own time code, not motion."
         )
     start = f"{name}: at {_counted(kinds, more=True)} the clip has more than its static control"
-    if more < _MOST * total:
+    if said == PART:
         return f"{start}: motion at a part of the depth."
-    if energy >= _MOSTLY_STATIC:
+    if said == MOSTLY_STATIC:
         return f"{start}: motion, but most of the energy is there without it ({energy:.2f} of it)."
     return f"{start}: motion."
 
@@ -117,6 +137,7 @@ def _answer(model: str, table: pd.DataFrame, reading: Reading) -> Motion:
         kinds=kinds,
         median=depth.median(taps),
         energy=energy,
+        verdict=verdict(kinds, energy),
         finding=finding(naming.model(model), kinds, energy),
     )
 

@@ -11,10 +11,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from signal_perception.report.findings.losses import Bootstrap
+from signal_perception.report.findings.losses import Bootstrap, drawn
 from signal_perception.report.results import naming
 from signal_perception.statistics.comparison import holm
-from signal_perception.statistics.intervals import resamples
 from signal_perception.statistics.proportions import discordant, mcnemar, paired_interval
 
 # Significance level after Holm's correction.
@@ -56,7 +55,8 @@ def compared(correct: Mapping[str, pd.DataFrame], k: int, bootstrap: Bootstrap) 
     correct: model → columns video, group, top1, top5 (hits, 0 to 1). Videos that one of two models
     lacks are left out; two models without a common video are no pair.
     """
-    tables = {model: table.set_index("video") for model, table in correct.items()}
+    names = {"video": object, "group": object}
+    tables = {model: table.astype(names).set_index("video") for model, table in correct.items()}
     found = []
     for first, second in combinations(tables, 2):
         common = tables[first].index.intersection(tables[second].index, sort=False)
@@ -87,16 +87,16 @@ def _pair(
 ) -> Pair:
     first, second = (table[f"top{k}"].to_numpy(np.float64) for table in (one, other))
     # a video without a source is one of its own
-    groups = [group or video for video, group in zip(one.index, one["group"])]
-    drawn = resamples(groups, bootstrap.seed, bootstrap.draws)
+    groups = tuple(group or video for video, group in zip(one.index, one["group"]))
+    draws = drawn(groups, bootstrap)
     differences = first - second
-    low, high = paired_interval(differences, drawn)
+    low, high = paired_interval(differences, draws)
     only = discordant(first, second)
     return Pair(
         k,
         *models,
         n_videos=len(differences),
-        n_clusters=drawn.n_clusters,
+        n_clusters=draws.n_clusters,
         first_only=only[0],
         second_only=only[1],
         difference=100 * float(differences.mean()),

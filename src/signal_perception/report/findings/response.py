@@ -7,6 +7,7 @@ import pandas as pd
 from signal_perception.report.findings.motion import count
 from signal_perception.report.results import depth
 from signal_perception.report.results.depth import Reading, Tables
+from signal_perception.vocabulary import CLIP
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ class Response:
     word: str
 
 
-def responses(tables: Tables, reading: Reading) -> list[Response]:
-    """One row per model and kind that has a block response.
+def responses(tables: Tables, reading: Reading, control: str = CLIP) -> list[Response]:
+    """One row per model and kind that has a block response; to the clip, or to a control of it.
 
     tables: model → table per bin.
     """
     rows = []
     for model, table in tables.items():
-        taps = depth.at_point(table, reading, quantity="block_response")
+        taps = depth.at_point(table, reading, quantity="block_response", control=control)
         for kind in depth.KINDS:
             found = depth.of_kind(taps.loc[taps["value"].notna()], kind)
             if len(found):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from signal_perception.report.figures.calibration_figure import calibration_figure
@@ -106,7 +107,7 @@ def _confusion(
     matrices = [
         picture(
             f"{results.dataset}-{model}-confusion.png",
-            confusion_figure(confusion.matrix(table, names), model, dpi=dpi),
+            partial(confusion_figure, confusion.matrix(table, names), model, dpi=dpi),
             f"Confusion. {naming.model(model)}",
             [],
         )
@@ -120,7 +121,7 @@ def _calibration(results: Results, dpi: int) -> Picture | None:
         return None
     return picture(
         f"{results.dataset}-calibration.png",
-        calibration_figure(results.calibration, dpi=dpi),
+        partial(calibration_figure, results.calibration, dpi=dpi),
         "Calibration",
         [
             "Top-1 of the videos of each bin of confidence, the probability of the predicted class:"

@@ -1,7 +1,8 @@
 """The page's part on noise: its figures, drawn, and the rows of its tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -120,7 +121,7 @@ class _Drawing:
         return [
             self._picture(
                 f"noise-spectra-{grid}",
-                noise_spectra_figure(self.heard, grid, dpi=self.dpi),
+                partial(noise_spectra_figure, self.heard, grid, dpi=self.dpi),
                 f"Noise and spectrum. Cells of {noise_cells.grid_title(grid)}",
                 noise_captions.spectra(self.heard, grid),
             )
@@ -138,7 +139,7 @@ class _Drawing:
         name, title = f"{model}-{grid}", f"{noise_cells.grid_title(grid)}. {naming.model(model)}"
         drawn = self._picture(
             name,
-            heatmap_figure(cells, model, grid, videos=videos, dpi=self.dpi),
+            partial(heatmap_figure, cells, model, grid, videos=videos, dpi=self.dpi),
             title,
             noise_captions.cells(
                 cells, self.dataset, model, grid, videos=videos, views=self.views.get(model)
@@ -148,7 +149,7 @@ class _Drawing:
         if has_surfaces(cells):
             surfaces = self._picture(
                 f"{name}-surfaces",
-                surface_figure(cells, model, grid, dpi=self.dpi),
+                partial(surface_figure, cells, model, grid, dpi=self.dpi),
                 f"{title}, as surfaces",
                 noise_captions.surfaces(cells),
             )
@@ -159,7 +160,7 @@ class _Drawing:
             return None
         return self._picture(
             "models",
-            models_figure(self.tables, dpi=self.dpi),
+            partial(models_figure, self.tables, dpi=self.dpi),
             "All models side by side",
             noise_captions.models(self.tables),
         )
@@ -170,7 +171,7 @@ class _Drawing:
             return None
         return self._picture(
             "retention",
-            retention_figure(cut, dpi=self.dpi),
+            partial(retention_figure, cut, dpi=self.dpi),
             "Retention by third",
             noise_captions.retention(cut),
         )
@@ -180,10 +181,12 @@ class _Drawing:
             return None
         return self._picture(
             "kappa",
-            kappa_figure(self.curves, dpi=self.dpi),
+            partial(kappa_figure, self.curves, dpi=self.dpi),
             "Accuracy against κ",
             noise_captions.kappa(self.curves),
         )
 
-    def _picture(self, name: str, figure: Figure, title: str, caption: Sequence[str]) -> Picture:
+    def _picture(
+        self, name: str, figure: Callable[[], Figure], title: str, caption: Sequence[str]
+    ) -> Picture:
         return picture(f"{self.dataset}-{name}.png", figure, title, caption)

@@ -1,4 +1,4 @@
-"""The report: one static HTML page, its figures as PNG files, and Table 1 as files.
+"""The report: one static HTML page, its figures as PNG and PDF, and Table 1 as files.
 
 The same tables and settings give the same bytes.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from signal_perception.pipeline.params import plain
+from signal_perception.report.figures import pictures
 from signal_perception.report.findings import confusion
 from signal_perception.report.page import table1_files, table1_text
 from signal_perception.report.page.sections import section
@@ -19,7 +20,7 @@ from signal_perception.report.settings import Settings
 
 @dataclass(frozen=True)
 class Page:
-    """The page; by file name its figures as PNG bytes, and its tables as text."""
+    """The page; by file name its figures as PNG and PDF, and its tables as text."""
 
     html: str
     figures: Mapping[str, bytes]
@@ -32,6 +33,8 @@ def page(results: Sequence[Results], settings: Settings) -> Page:
     results: one entry per data set.
     """
     sections = [section(each, settings) for each in results]
+    drawn = [picture for each in sections for picture in each.pictures]
+    pictures.draw(drawn)
     template = _environment().get_template("page.html.j2")
     html = template.render(
         sections=sections,
@@ -39,13 +42,13 @@ def page(results: Sequence[Results], settings: Settings) -> Page:
         name=naming.model,
         most_pairs=confusion.PAIRS,
     )
-    pictures = [picture for each in sections for picture in each.pictures]
     tables = table1_files.files(
         {each.dataset: each.accuracy.table for each in sections},
         {each.dataset: [*each.accuracy.pairs[1], *each.accuracy.pairs[5]] for each in sections},
         settings.study.models,
     )
-    return Page(html, {picture.file: picture.png for picture in pictures}, tables)
+    files = {name: part for picture in drawn for name, part in picture.files.items()}
+    return Page(html, files, tables)
 
 
 def _what_was_run(settings: Settings) -> dict[str, dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from signal_perception.report.captions import training_captions
@@ -72,7 +73,7 @@ def _curves(results: Results, dpi: int) -> Picture | None:
         return None
     return picture(
         f"{results.dataset}-curves.png",
-        curves_figure(results.curves, dpi=dpi),
+        partial(curves_figure, results.curves, dpi=dpi),
         "Fine-tuning",
         training_captions.curves(results.curves),
     )

@@ -1,7 +1,8 @@
 """What the page shows of one data set's spectra: figures, the numbers beside them, and findings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from matplotlib.figure import Figure
 
@@ -126,7 +127,7 @@ class _Drawing:
         reference = poster.figure1(self.dataset)
         return self._picture(
             "figure1",
-            figure1(self.depths, self.reading, reference, dpi=self.report.dpi),
+            partial(figure1, self.depths, self.reading, reference, dpi=self.report.dpi),
             "Figure 1. Temporal Fourier analysis along the depth",
             spectral_captions.figure1(self.depths, self.reading, reference=reference is not None),
         )
@@ -136,7 +137,7 @@ class _Drawing:
             return None
         return self._picture(
             "controls",
-            controls_figure(self.depths, self.reading, dpi=self.report.dpi),
+            partial(controls_figure, self.depths, self.reading, dpi=self.report.dpi),
             "Figure 1, controls",
             spectral_captions.controls(self.depths, self.reading),
         )
@@ -144,7 +145,7 @@ class _Drawing:
     def _comparison(self) -> Picture:
         return self._picture(
             "comparison",
-            comparison_figure(self.depths, self.bins, self.reading, dpi=self.report.dpi),
+            partial(comparison_figure, self.depths, self.bins, self.reading, dpi=self.report.dpi),
             "Models compared: Δ, free of T′, at one ω, and in Hz",
             spectral_captions.comparison(self.depths, self.reading),
         )
@@ -153,7 +154,7 @@ class _Drawing:
         statistic = self.reading.statistic
         return self._picture(
             "spectrogram",
-            spectrogram_figure(self.bins, statistic, dpi=self.report.dpi),
+            partial(spectrogram_figure, self.bins, statistic, dpi=self.report.dpi),
             "Depth × frequency",
             spectral_captions.spectrogram(self.bins, statistic),
         )
@@ -163,7 +164,7 @@ class _Drawing:
             return None
         return self._picture(
             "response",
-            response_figure(self.bins, self.reading, dpi=self.report.dpi),
+            partial(response_figure, self.bins, self.reading, dpi=self.report.dpi),
             "Block response along the depth",
             spectral_captions.response(self.bins, self.reading),
         )
@@ -177,13 +178,15 @@ class _Drawing:
         return {
             "spatial": self._picture(
                 "spatial",
-                spatial_figures.spatial_figure(tables, statistic, dpi=self.report.dpi),
+                partial(spatial_figures.spatial_figure, tables, statistic, dpi=self.report.dpi),
                 "Spatial spectra along the diagonal",
                 spectral_captions.spatial(tables, statistic),
             ),
             "spatial_depth": self._picture(
                 "spatial-depth",
-                spatial_figures.spatial_depth_figure(tables, statistic, dpi=self.report.dpi),
+                partial(
+                    spatial_figures.spatial_depth_figure, tables, statistic, dpi=self.report.dpi
+                ),
                 "Spatial and spatiotemporal spectra along the depth",
                 spectral_captions.spatial_depth(tables, statistic),
             ),
@@ -194,12 +197,14 @@ class _Drawing:
             return None
         return self._picture(
             "discriminability",
-            discriminability_figure(self.bins, dpi=self.report.dpi),
+            partial(discriminability_figure, self.bins, dpi=self.report.dpi),
             "Which frequencies tell the classes apart",
             spectral_captions.discriminability(self.bins),
         )
 
-    def _picture(self, name: str, figure: Figure, title: str, caption: Sequence[str]) -> Picture:
+    def _picture(
+        self, name: str, figure: Callable[[], Figure], title: str, caption: Sequence[str]
+    ) -> Picture:
         return picture(f"{self.dataset}-{name}.png", figure, title, caption)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from signal_perception.report.captions import spectral_captions, transfer_captions
 from signal_perception.report.figures.pictures import Picture, picture
@@ -44,12 +45,12 @@ def transfer(results: Results, settings: Settings) -> Transfer:
     others = probes.others(shown, dataset)
     pictures: dict[str, Picture] = {}
     if shown:
-        figure = probe_figure(shown, results.accuracy, dataset, dpi=report.dpi)
+        figure = partial(probe_figure, shown, results.accuracy, dataset, dpi=report.dpi)
         caption = transfer_captions.probe(shown, settings.probe["folds"], others=bool(others))
         title = "Linear probes of frozen features along the depth"
         pictures["probe"] = picture(f"{dataset}-probe.png", figure, title, caption)
     if others:
-        figure = cka_figure(others, dataset, dpi=report.dpi)
+        figure = partial(cka_figure, others, dataset, dpi=report.dpi)
         title = "Features with other weights against own ones: CKA along the depth"
         caption = transfer_captions.cka(others)
         pictures["cka"] = picture(f"{dataset}-cka.png", figure, title, caption)
@@ -57,7 +58,7 @@ def transfer(results: Results, settings: Settings) -> Transfer:
         given = (spectra, depths, reading, dataset)
         pictures["weights"] = picture(
             f"{dataset}-weights.png",
-            weights_figure(*given, dpi=report.dpi),
+            partial(weights_figure, *given, dpi=report.dpi),
             "Other weights along the depth, and their difference to own ones",
             spectral_captions.weights(*given),
         )

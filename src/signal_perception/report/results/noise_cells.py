@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,10 @@ THIRDS = ("front", "middle", "rear")
 WORST_CASE = "gradient"
 _GRIDS = {"figure2": "Figure 2", "figure3": "Figure 3", "figure4": "Figure 4"}
 _PARTS = {"q": "$W_Q$", "k": "$W_K$", "v": "$W_V$"}
+# Why a model has no retention, see `retention_is_defined`.
+AT_CHANCE = "the clean model is not shown to be above chance"
+# Of a noise table as it is read: lower bound of the clean model's top-1, as Table 1 has it.
+CLEAN_LOW = "clean_low1"
 _CELL = ["component", "pool", "layers", "pool_layers", "sigma", "gamma", "kind"]
 
 
@@ -87,20 +92,34 @@ def kinds(cells: pd.DataFrame) -> list[str]:
     return sorted(dict.fromkeys(cells["kind"]), key=lambda kind: kind == WORST_CASE)
 
 
-def retention_is_defined(table: pd.DataFrame) -> bool:
-    """Whether the clean model of a table of cells is above chance for certain.
-
-    Retention divides by clean less chance, and near 0 it is any number. Certain: by Wilson's 95 %
-    interval, as if each source of videos were one video, which is never too narrow.
-    """
-    sources = float(column(table, "n_clusters").max())
-    share = min(float(column(table, "clean_top1")[0]) / 100, 1.0)
-    low, _ = wilson(share * sources, sources)
-    return 100 * low > float(column(table, "chance_top1")[0])
-
-
 def without_worst_case(cells: pd.DataFrame) -> pd.DataFrame:
     return cells.loc[cells["kind"] != WORST_CASE]
+
+
+def retention_is_defined(table: pd.DataFrame) -> pd.Series:
+    """Whether each row's clean model is shown to be above chance, so that there is much to retain.
+
+    Retention divides by clean − chance, and is any number where that is luck: 2.33 of a model that
+    guesses. Above chance: the lower bound of the clean top-1 is. That of Table 1 where the table
+    has it; else Wilson's, of as many independent videos as there are sources.
+    """
+    if CLEAN_LOW in table:
+        low = column(table, CLEAN_LOW)
+    else:
+        counts = zip(column(table, "clean_top1") / 100, column(table, "n_clusters"))
+        low = np.array([100 * wilson(share * n, n)[0] for share, n in counts])
+    return pd.Series(low > column(table, "chance_top1"), table.index)
+
+
+def with_clean_low(table: pd.DataFrame, metrics: Mapping[str, Any] | None) -> pd.DataFrame:
+    """A model's cells with CLEAN_LOW where its accuracy was scored on as many views.
+
+    metrics: of the stage evaluate. One source alone has no bound, so NaN.
+    """
+    if metrics is None or not len(table) or metrics.get("views") != table["views"].iloc[0]:
+        return table
+    low = metrics["low1"]
+    return table.assign(**{CLEAN_LOW: np.nan if low is None else float(low)})
 
 
 def grid_title(grid: str) -> str:

@@ -11,7 +11,7 @@ from signal_perception.decode import table as decoding
 from signal_perception.pipeline.dvcfile import Stage
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
-from signal_perception.report.results import runs
+from signal_perception.report.results import noise_cells, runs
 
 # Columns of names, which are read as they are: a class may be called NA, a subject 1.
 _NAMES = ("class", "label", "predicted", "video", "group")
@@ -25,10 +25,10 @@ class Results:
     the stage evaluate. spectra, depth: tables of the stage spectra, a row per bin and per tap, with
     the weights fine-tuned on this data set. others: model → other weights → table per tap.
     curves: of the stage finetune. noise, contrasts, robustness, noise_spectra: of the stage noise,
-    a row per place of a cell, per pair of panels, per video, and per tap. classes, confusion,
-    calibration, correct: of the stage evaluate, a row per class, per pair of classes, per bin of
-    confidence, and per video. probes: model → weights, own ones first → a row per tap, of the
-    stage probe.
+    a row per place of a cell (see `noise_cells.with_clean_low`), per pair of panels, per video, and
+    per tap. classes, confusion, calibration, correct: of the stage evaluate, a row per class, per
+    pair of classes, per bin of confidence, and per video. probes: model → weights, own ones first →
+    a row per tap, of the stage probe.
 
     Several runs of a model are one table, see `runs`, but for robustness, a table for each run, and
     for the four last, which are of the first run.
@@ -113,17 +113,21 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
     }
     ordered = sorted(study.weights, key=lambda weights: weights != dataset)
     probes = {weights: tables("probe", "probe", f"-{weights}") for weights in ordered}
+    accuracy = {
+        model: runs.accuracy([json.loads(path.read_text("utf-8")) for path in each.values()])
+        for model, each in files("evaluate", "metrics").items()
+    }
     return Results(
         dataset,
         models,
         decode=decoding.read(decode) if decode.is_file() else None,
-        accuracy={
-            model: runs.accuracy([json.loads(path.read_text("utf-8")) for path in each.values()])
-            for model, each in files("evaluate", "metrics").items()
-        },
+        accuracy=accuracy,
         spectra=tables("spectra", "spectra", own),
         depth=tables("spectra", "depth", own),
-        noise=tables("noise", "noise"),
+        noise={
+            model: noise_cells.with_clean_low(table, accuracy.get(model))
+            for model, table in tables("noise", "noise").items()
+        },
         contrasts=tables("noise", "contrasts"),
         robustness={
             model: list(each.values())
