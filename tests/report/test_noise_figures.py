@@ -2,15 +2,17 @@
 
 from typing import Any
 
+import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection, QuadMesh
+from matplotlib.collections import PathCollection, PolyCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
+from signal_perception.report.figures import heatmap_figure as heatmap_figure_module
 from signal_perception.report.figures import style
 from signal_perception.report.figures.heatmap_figure import heatmap_figure
 from signal_perception.report.figures.kappa_figure import kappa_figure
@@ -19,7 +21,7 @@ from signal_perception.report.figures.noise_spectra_figure import noise_spectra_
 from signal_perception.report.figures.retention_figure import middle_slice, retention_figure
 from signal_perception.report.figures.surface_figure import has_surfaces, surface_figure
 from signal_perception.report.findings import kappa
-from signal_perception.report.results import palette
+from signal_perception.report.results import noise_cells, palette
 from signal_perception.report.results.noise_cells import WORST_CASE
 from tests.support.noise_tables import noise_spectra_table, noise_table
 
@@ -30,11 +32,27 @@ THIRDS = ("front", "middle", "rear")
 
 def rows(figure: Figure) -> list[list[Axes]]:
     """The maps of each row, without the scale of colour at its end."""
-    return [list(part.axes)[:-1] for part in figure.subfigs]
+    found: dict[str, list[Axes]] = {}
+    for axis in figure.axes:
+        found.setdefault(str(axis.get_label()), []).append(axis)
+    found.pop("scale")
+    return list(found.values())
 
 
-def texts(axis: Axes) -> list[str]:
-    return [text.get_text() for text in axis.texts]
+def texts(table: pd.DataFrame, score: str = "top1", panel: int = 0, videos: int = 128) -> list[str]:
+    """What stands in the cells of a panel, the highest row first."""
+    told = heatmap_figure_module.texts(noise_cells.facets(table)[panel], score, videos)
+    return [str(text) for text in told.iloc[::-1].to_numpy().ravel()]
+
+
+def written(figure: Figure) -> int:
+    """Letters that are drawn as outlines."""
+    return sum(len(each.get_offsets()) for each in figure.findobj(PathCollection))
+
+
+def told(figure: Figure) -> list[str]:
+    """The texts beside the axes: heading and titles of rows."""
+    return [text.get_text() for text in figure.texts]
 
 
 def mesh(axis: Axes) -> QuadMesh:
@@ -55,62 +73,90 @@ def _map(table: pd.DataFrame, videos: int = 128) -> Figure:
 
 
 def test_a_map_has_the_value_and_interval_of_every_cell_for_both_scores() -> None:
-    figure = _map(noise_table())
-    assert figure.get_suptitle() == "TimeSformer (divided), Figure 2"
-    top1, top5 = rows(figure)
-    assert [axis.get_title() for axis in top1] == ["$W_Q$, 1/2 layers", "$W_V$, 1/2 layers"]
-    # σ = 0.3 above σ = 0.1, γ to the right
-    assert texts(top1[0]) == [
-        *("78.5\n76–80", "66.5\n64–68", "54.5\n52–56"),
-        *("79.5\n78–82", "75.5\n74–78", "71.5\n70–74"),
+    table = noise_table()
+    figure = _map(table)
+    assert told(figure) == [
+        "TimeSformer (divided), shapes: noise by component, σ × γ",
+        "top-1, %  (clean 80.0, chance 12.5)",
+        "top-5, %  (clean 95.0, chance 62.5)",
     ]
-    assert texts(top5[1])[0] == "92.5\n90–94"
-    titles = [part.get_suptitle() for part in figure.subfigs]
-    assert titles == ["top-1, %  (clean 80.0, chance 12.5)", "top-5, %  (clean 95.0, chance 62.5)"]
+    top1, _ = rows(figure)
+    assert [axis.get_title() for axis in top1] == ["$W_Q$, 1/2 layers", "$W_V$, 1/2 layers"]
+    # σ = 0.3 above σ = 0.1, γ to the right; bounds of 76.5 and 80.5 are rounded outwards
+    assert texts(table) == [
+        *("78.5\n76–81", "66.5\n64–69", "54.5\n52–57"),
+        *("79.5\n77–82", "75.5\n73–78", "71.5\n69–74"),
+    ]
+    assert texts(table, "top5", 1)[0] == "92.5\n90–95"
+    letters = [
+        letter
+        for score in ("top1", "top5")
+        for panel in (0, 1)
+        for text in texts(table, score, panel)
+        for letter in text.replace("\n", "")
+    ]
+    assert written(figure) == len(letters)
+
+
+def test_only_the_posters_own_figure_has_its_number() -> None:
+    table = noise_table().assign(dataset="hmdb51")
+    own, other = (heatmap_figure(table, m, "figure2", videos=128, **SMALL) for m in (MODEL, "swin"))
+    assert told(own)[0] == "Figure 2. TimeSformer (divided), HMDB51: noise by component, σ × γ"
+    assert told(other)[0] == "Swin, HMDB51: noise by component, σ × γ"
 
 
 def test_the_worst_case_has_two_rows_of_its_own_under_one_scale_of_colour() -> None:
     figure = _map(noise_table(kinds=("weights", WORST_CASE)))
-    titles = [part.get_suptitle() for part in figure.subfigs]
-    assert [title.partition(", %")[0] for title in titles] == [
+    assert [title.partition(", %")[0] for title in told(figure)[1:]] == [
         *("top-1", "top-5"),
         *("worst case, top-1", "worst case, top-5"),
     ]
     top1, _, worst, _ = rows(figure)
-    assert texts(worst[0])[0] == "77.0\n75–79"
     scales = {(mesh(axis).norm.vmin, mesh(axis).norm.vmax) for axis in (*top1, *worst)}
     assert scales == {(12.5, 80.0)}
 
 
-def test_no_cell_lies_beyond_the_scale_of_colour() -> None:
+def test_colours_run_from_chance_to_clean_whatever_cells_have() -> None:
     table = noise_table()
     table.loc[0, "top1_mean"], table.loc[1, "top1_mean"] = 85.0, 3.0
     norm = mesh(rows(_map(table))[0][0]).norm
-    assert (norm.vmin, norm.vmax) == (3.0, 85.0)
-    bar = _map(table).subfigs[0].axes[-1]
+    assert (norm.vmin, norm.vmax) == (12.5, 80.0)
+    bar = next(axis for axis in _map(table).axes if axis.get_label() == "scale")
     assert [label.get_text() for label in bar.get_yticklabels()] == ["chance", "clean"]
     assert list(bar.get_yticks()) == [12.5, 80.0]
 
 
-def test_a_scale_of_one_colour_is_no_error() -> None:
-    table = noise_table().assign(top1_mean=12.5, clean_top1=12.5)
+@pytest.mark.parametrize(("top1", "clean", "chance"), [(100, 100, 100), (12.5, 12.5, 12.5)])
+def test_what_is_as_good_as_clean_is_never_painted_as_broken(
+    top1: float, clean: float, chance: float
+) -> None:
+    table = noise_table().assign(top1_mean=top1, clean_top1=clean, chance_top1=chance)
     norm = mesh(rows(_map(table))[0][0]).norm
-    assert (norm.vmin, norm.vmax) == (12.0, 13.0)
+    assert norm(top1) == 1
+
+
+def test_a_cell_without_a_value_has_no_colour_and_no_number() -> None:
+    table = noise_table()
+    table.loc[0, ["top1_mean", "top1_low", "top1_high"]] = np.nan
+    top1 = rows(_map(table))[0][0]
+    assert np.ma.getmaskarray(mesh(top1).get_array()).ravel().tolist() == [True] + 5 * [False]
+    assert texts(table)[3] == ""
+    assert matplotlib.colors.to_hex(top1.get_facecolor()) == heatmap_figure_module.EMPTY
 
 
 def test_a_cell_on_fewer_videos_is_marked_and_one_without_interval_has_its_mean_alone() -> None:
     table = noise_table()
     table.loc[3, "n_videos"] = 96
     table.loc[4, ["top1_low", "top1_high"]] = np.nan
-    assert texts(rows(_map(table))[0][0])[:3] == ["78.5*\n76–80", "66.5", "54.5\n52–56"]
+    assert texts(table)[:3] == ["78.5*\n76–81", "66.5", "54.5\n52–57"]
 
 
 def test_layers_stand_at_the_axis_of_rho_and_equal_cells_are_drawn_once() -> None:
     table = noise_table(grid="figure4", panels=THIRDS, sigmas=[0.2], rhos=[0.25, 0.5, 1.0], size=2)
     front = rows(_map(table))[0][0]
     assert (front.get_title(), front.get_ylabel()) == ("front third", "ρ, layers")
-    assert [label.get_text() for label in front.get_yticklabels()] == ["1\n2/2", "0.25, 0.5\n1/2"]
-    assert len(texts(front)) == 6
+    assert [label.get_text() for label in front.get_yticklabels()] == ["0.25, 0.5\n1/2", "1\n2/2"]
+    assert len(texts(table)) == 6
 
 
 def test_a_surface_for_each_score_has_the_clean_plane_and_heights_from_0_to_100() -> None:
@@ -203,7 +249,7 @@ def test_models_stand_side_by_side_with_grey_where_a_panel_is_missing() -> None:
     # 100 σγ over both σ and all γ is 9 on average; the worst case is no part of it
     assert drawn[0].compressed() == pytest.approx([58.5 / 67.5, 57.5 / 67.5])
     # κ = 10σ√(γ/2), σ 0.2 on average
-    assert texts(figure2)[0] == f"0.87\nκ {2 * np.sqrt([0.025, 0.225, 0.425]).mean():.2g}"
+    assert figure2.texts[0].get_text() == f"0.87\nκ {2 * np.sqrt([0.025, 0.225, 0.425]).mean():.2g}"
     assert [label.get_text() for label in figure3.get_xticklabels()] == ["front", "middle", "rear"]
 
 

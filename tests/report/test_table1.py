@@ -92,10 +92,10 @@ def test_the_cells_are_as_the_page_shows_them() -> None:
     (row,) = _rows({"i3d": _scored(1120, 1400) | {"clips": 10, "crops": 3}})
     shown = table1_text.cells(row)
     assert (shown.model, shown.views, shown.dropped) == ("I3D", "10 × 3", 0)
-    assert (shown.top1, shown.correct) == ("73.20 (70.2–76.2)", "1120 / 1400 of 1530")
+    assert (shown.top1, shown.correct) == ("73.20 (70.2–76.3)", "1120 / 1400 of 1530")
     assert (shown.poster, shown.quoted) == ("71.44 / 93.20", "74.30")
     assert shown.poster_pretraining == "Kinetics-400"
-    assert shown.difference1 == "+1.8 (−1.4 to +4.9), p = 0.275"
+    assert shown.difference1 == "+1.8 (−1.5 to +5.0), p = 0.275"
     worse = table1_text.cells(_rows({"i3d": _scored(900, 1093)})[0])
     assert worse.difference5.endswith("p < 0.001")
 
@@ -131,7 +131,7 @@ def test_ties_make_a_count_of_right_videos_a_fraction() -> None:
 def test_several_runs_are_shown_as_their_mean_with_the_lowest_and_the_highest() -> None:
     runs = {"runs1": [70.2, 74.0, 73.1], "runs5": [91.0, 92.0, 91.5]}
     (row,) = _rows({"i3d": _scored(1109.5, 1400) | runs})
-    assert table1_text.cells(row).top1 == "72.52 (70.2 to 74.0 of 3 runs; 69.5–75.5)"
+    assert table1_text.cells(row).top1 == "72.52 (70.2 to 74.0 of 3 runs; 69.5–75.6)"
     assert table1_text.RUNS_NOTE in table1_text.notes([row])
     assert table1_text.RUNS_NOTE not in table1_text.notes(_rows({"i3d": _scored(1109, 1400)}))
     table = table1.frame([row])
@@ -167,7 +167,7 @@ def test_the_sheets_have_a_row_per_model_and_the_poster_for_its_data_sets() -> N
         "shapes: top-1 / top-5, %",
     ]
     i3d, swin = overview.rows
-    assert i3d[2:] == ["73.20 (70.2–76.2) / 91.50 (90.5–92.5)", "71.44 / 93.20", "74.30", "not run"]
+    assert i3d[2:] == ["73.20 (70.2–76.3) / 91.50 (90.5–92.6)", "71.44 / 93.20", "74.30", "not run"]
     assert swin[2:5] == ["not run", "–", "–"]
     assert swin[5].endswith("†")
     assert table1_text.FEWER_NOTE in [*overview.notes]

@@ -139,7 +139,7 @@ def test_noise_rows_name_the_weakest_cell() -> None:
     row = rows.noise_rows(noise_table(kinds=("weights", "gradient")))[1]
     assert (row.panel, row.top1, row.top5) == ("W_V", "78.5–53.5", "93.5–68.5")
     assert (row.layers, row.weakest) == ("1/2", "σ = 0.3, γ = 0.85, ρ = 0.5")
-    assert row.retention == "0.61 (0.51–0.71)"
+    assert row.retention == "0.61 (0.50–0.71)"
 
 
 def test_an_unknown_kappa_is_a_dash() -> None:

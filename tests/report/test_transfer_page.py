@@ -47,7 +47,7 @@ def test_probes_of_other_weights_stand_beside_their_spectra() -> None:
     for expected in (
         "(42.0–58.0) 80.0 (72.0–88.0) 80.0 (72.0–88.0) 03.conv – – – – –",
         # better, worse, same; median; CKA at both ends; taps beyond shuffled videos
-        "03.conv 0 / 3 / 1 −20.0 0.90 (0.80 to 0.95) 0.00 (−0.10 to 0.05) 3 of 4",
+        "03.conv 0 / 3 / 1 −20.0 0.90 (0.80–0.95) 0.00 (−0.10 to 0.05) 3 of 4",
         "I3D, before fine-tuning: the probe is better than fine-tuned on shapes at 0 and worse at "
         "3 of 4 taps; features are more alike than those of shuffled videos at 3 of 4 taps, the "
         "last of them 02.conv.",

@@ -1,5 +1,6 @@
 """Contrasts of panels in words: which one loses more, corrected for all that a model is asked."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -33,7 +34,7 @@ def in_words(row: Mapping) -> str:
     names = _names(row["first"], row["second"])
     mean, low, high = row["difference"], row["low"], row["high"]
     if not row["weaker"]:
-        bounds = "no interval" if np.isnan(low) else f"{_points(low)} to {_points(high)}"
+        bounds = "no interval" if np.isnan(low) else _bounds(low, high)
         text = f"no difference shown between {' and '.join(names.values())}"
         text += f" ({_points(mean)}, {bounds})"
     else:
@@ -41,7 +42,7 @@ def in_words(row: Mapping) -> str:
             mean, low, high = -mean, -high, -low
         weaker = names.pop(row["weaker"])
         text = f"{weaker} loses {_points(mean)} points more than {', '.join(names.values())}"
-        text += f" ({_points(low)} to {_points(high)}, {_p(row['p_holm'])} after Holm)"
+        text += f" ({_bounds(low, high)}, {_p(row['p_holm'])} after Holm)"
     under = _UNDER[row["kind"]]
     # a panel of one's own keeps the spelling that it has elsewhere
     words = not under and text.startswith(("no ", "the "))
@@ -68,6 +69,12 @@ def _names(first: str, second: str) -> dict[str, str]:
 
 def _points(value: float) -> str:
     return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
+
+
+def _bounds(low: float, high: float) -> str:
+    """Rounded outwards, so that what is said of an interval holds it."""
+    down, up = math.floor(round(10 * low, 6)) / 10, math.ceil(round(10 * high, 6)) / 10
+    return f"{_points(down)} to {_points(up)}"
 
 
 def _p(value: float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from signal_perception.report.findings.summaries import summaries
-from signal_perception.report.results import depth, runs
+from signal_perception.report.results import depth, rounding, runs
 from signal_perception.report.results import weights as _weights
 from signal_perception.report.results.depth import Reading, Tables
 from signal_perception.report.results.weights import Others
@@ -48,6 +48,7 @@ def figure1(tables: Tables, reading: Reading, *, reference: bool) -> list[str]:
         f"panel; taps on the {' or '.join(sides)}. MSA is the tap after a block's last attention, "
         "temporal attention aside; MLP the block's output; Conv a convolutional block's output.",
         _bands(tables),
+        *_hertz(tables, reading),
         f"Behind each curve, {_STATIC_BEHIND}, which shows what is there without motion; where it "
         "leaves the axis it lies below. Lines break where T′ changes between neighbouring taps, "
         "which alone adds +0.35 to +0.70 for 8 → 4, and where a tap has no such bin.",
@@ -261,6 +262,14 @@ def _over(axes: str, statistic: str) -> str:
 
 def _bin(reading: Reading) -> str:
     return _POINTS[reading.point].partition(",")[0]
+
+
+def _hertz(tables: Tables, reading: Reading) -> list[str]:
+    """Between what frequencies the drawn bin lies, over all taps; nothing where none is known."""
+    found = [hz for summary in summaries(tables, reading) for hz in summary.hz]
+    if not found:
+        return []
+    return [f"Over taps and models this bin is {rounding.span(min(found), max(found), 2)} Hz."]
 
 
 def _several_tokens(tables: Tables, reading: Reading) -> str:

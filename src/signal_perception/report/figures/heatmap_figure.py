@@ -1,28 +1,53 @@
 """Accuracy under noise, cell by cell: numbers on colours, a column per panel of a grid."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from signal_perception.report.figures import style
-from signal_perception.report.results import naming, noise_cells
+from signal_perception.report.figures import glyphs, style
+from signal_perception.report.results import noise_cells, rounding
 from signal_perception.report.results.noise_cells import SCORES, WORST_CASE, Facet
 
-_EMPTY = "#dddddd"
+# Of a cell without a value; no colour of the scale.
+EMPTY = "#dddddd"
 # Marks a cell that was not scored on all videos.
 FEWER = "*"
+_CMAP = "viridis"
+# Inches: of a cell; left of a panel, for its labels; right of all, for the scale; above and below.
+_CELL = (0.62, 0.36)
+_LEFT, _RIGHT = 0.85, 0.95
+_TITLE, _ABOVE, _BELOW = 0.4, 0.62, 0.58
+_FONT = 7.2
+_LINE = {"fontsize": 9.5, "ha": "left", "va": "top"}
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What is the same for all maps of one score: colours from chance to clean, and videos.
+
+    writing: takes the numbers of all maps.
+    """
+
+    score: str
+    norm: Normalize
+    videos: int
+    writing: glyphs.Writing
 
 
 def heatmap_figure(cells: pd.DataFrame, model: str, grid: str, *, videos: int, dpi: int) -> Figure:
     """Rows: top-1 and top-5, and both again for the worst case where it was run.
 
-    A cell has its mean and below it the 95 % interval. A score has one scale of colour for all
-    its panels, from chance to the clean model, or further where a cell lies beyond.
+    A cell has its mean and below it the 95 % interval, rounded outwards. A score has one scale of
+    colour for all its panels, from chance to the clean model: beyond these ends colours stay as
+    they are there.
 
     Parameters
     ----------
@@ -31,90 +56,128 @@ def heatmap_figure(cells: pd.DataFrame, model: str, grid: str, *, videos: int, d
     kinds = noise_cells.kinds(cells)
     columns = {kind: noise_cells.facets(cells.loc[cells["kind"] == kind]) for kind in kinds}
     rows = [(kind, score) for kind in kinds for score in SCORES]
-    across = max(len(facet.x_labels) for facet in columns[kinds[0]])
+    across = max(len(facet.x_labels) for facets in columns.values() for facet in facets)
     down = {kind: max(len(facet.y_labels) for facet in columns[kind]) for kind in kinds}
-    heights = [0.44 * down[kind] + 0.95 for kind, _ in rows]
-    size = (max(0.72 * across + 0.9, 3.3) * len(columns[kinds[0]]) + 1.0, sum(heights) + 0.4)
+    panels = max(map(len, columns.values()))
+    width = max(across * _CELL[0], 1.9)
+    heights = [down[kind] * _CELL[1] for kind, _ in rows]
+    size = (
+        panels * (width + _LEFT) + _RIGHT,
+        _TITLE + sum(height + _ABOVE + _BELOW for height in heights),
+    )
     with style.look():
         figure = style.figure(size, dpi)
-        figure.suptitle(f"{naming.model(model)}, {noise_cells.grid_title(grid)}", fontsize=11)
-        parts = figure.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
-        with style.at_rest(figure):
-            for part, (kind, score) in zip(parts, rows):
-                part.suptitle(_row_title(cells, kind, score), fontsize=9.5, x=0.01, ha="left")
-                _row(part, columns[kind], score, _scale(cells, score), videos)
+        # every place is known: nothing has to be measured
+        figure.set_layout_engine("none")
+        heading = noise_cells.heading(cells, model, grid)
+        figure.text(0.1 / size[0], 1 - 0.12 / size[1], heading, fontsize=11, va="top")
+        writing = glyphs.Writing(_FONT)
+        top = size[1] - _TITLE
+        for (kind, score), height in zip(rows, heights):
+            norm = Normalize(*noise_cells.colour_range(cells, score))
+            scale = _Scale(score, norm, videos, writing)
+            text = _row_title(cells, kind, score)
+            figure.text(0.1 / size[0], (top - 0.08) / size[1], text, **_LINE)
+            bottom = top - _ABOVE - height
+            for number, facet in enumerate(columns[kind]):
+                left = _LEFT + number * (width + _LEFT)
+                place = (left, bottom, width, height)
+                _map(_axes(figure, place, f"{kind} {score}"), facet, scale, place)
+            place = (size[0] - _RIGHT + 0.1, bottom, 0.13, height)
+            _bar(figure, place, facet=columns[kind][0], scale=scale)
+            top = bottom - _BELOW
+        writing.put_into(figure)
     return figure
+
+
+def texts(facet: Facet, score: str, videos: int) -> pd.DataFrame:
+    """What stands in each cell, over the axes as `Facet.values`; empty without a value."""
+    names = [f"{score}_{name}" for name in ("mean", "low", "high")]
+    parts = facet.cells.loc[:, [*names, "n_videos"]].itertuples(index=False)
+    told = [_text(mean, low, high, count < videos) for mean, low, high, count in parts]
+    cells = facet.cells.assign(text=told)
+    return cells.pivot(index=facet.y, columns=facet.x, values="text").fillna("")
+
+
+def _axes(figure: Figure, place: tuple[float, float, float, float], label: str) -> Axes:
+    """Axes at a place in inches."""
+    width, height = figure.get_size_inches()
+    left, bottom, across, up = place
+    return figure.add_axes(
+        (left / width, bottom / height, across / width, up / height), label=label
+    )
 
 
 def _row_title(cells: pd.DataFrame, kind: str, score: str) -> str:
     what = f"worst case, {SCORES[score]}" if kind == WORST_CASE else SCORES[score]
-    clean, chance = _ends(cells, score)
+    clean, chance = noise_cells.ends(cells, score)
     return f"{what}, %  (clean {clean:.1f}, chance {chance:.1f})"
 
 
-def _ends(cells: pd.DataFrame, score: str) -> tuple[float, float]:
-    """Accuracy of the clean model, and of a guess."""
-    return float(cells[f"clean_{score}"].iloc[0]), float(cells[f"chance_{score}"].iloc[0])
-
-
-def _scale(cells: pd.DataFrame, score: str) -> tuple[float, float]:
-    """Ends of the scale of colour, which no cell lies beyond."""
-    shown = [*_ends(cells, score), *noise_cells.column(cells, f"{score}_mean")]
-    low, high = min(shown), max(shown)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def _row(
-    part: SubFigure, facets: Sequence[Facet], score: str, scale: tuple[float, float], videos: int
+def _bar(
+    figure: Figure, place: tuple[float, float, float, float], facet: Facet, scale: _Scale
 ) -> None:
-    """Draw one score of all panels, and its scale of colour."""
-    axes = part.subplots(1, len(facets), squeeze=False)[0]
-    for axis, facet in zip(axes, facets):
-        _map(axis, facet, score, scale, videos)
-    bar = part.colorbar(axes[0].collections[0], ax=list(axes), aspect=12, pad=0.01)
-    clean, chance = _ends(facets[0].cells, score)
-    ticks = {chance: "chance", clean: "clean"}
-    bar.set_ticks(list(ticks), labels=list(ticks.values()))
-    bar.ax.tick_params(labelsize=7.5)
+    """The scale of colour, with the names of its ends."""
+    axis = _axes(figure, place, "scale")
+    bar = figure.colorbar(ScalarMappable(scale.norm, _CMAP), cax=axis)
+    clean, chance = noise_cells.ends(facet.cells, scale.score)
+    ticks = {"chance": chance, "clean": clean} if clean > chance else {"clean": clean}
+    bar.set_ticks(list(ticks.values()), labels=list(ticks))
+    axis.tick_params(labelsize=7.5)
 
 
-def _map(axis: Axes, facet: Facet, score: str, scale: tuple[float, float], videos: int) -> None:
-    # largest on top
-    mean = facet.values(f"{score}_mean").sort_index(ascending=False)
-    axis.set_facecolor(_EMPTY)
+def _map(axis: Axes, facet: Facet, scale: _Scale, place: tuple[float, float, float, float]) -> None:
+    """One panel, at a place in inches."""
+    mean = facet.values(f"{scale.score}_mean")
+    values = mean.to_numpy(np.float64)
+    rows, columns = values.shape
+    axis.set_facecolor(EMPTY)
     axis.grid(visible=False)
-    sns.heatmap(
-        mean,
-        ax=axis,
-        annot=_texts(facet, score, mean, videos),
-        fmt="",
-        annot_kws={"fontsize": 7.5, "linespacing": 1.05},
-        cmap="viridis",
-        vmin=scale[0],
-        vmax=scale[1],
-        cbar=False,
-        linewidths=0.5,
-        linecolor="white",
-        xticklabels=[facet.x_labels[value] for value in mean.columns],
-        yticklabels=[facet.y_labels[value] for value in mean.index],
+    look = {"cmap": _CMAP, "norm": scale.norm, "edgecolors": "white", "linewidth": 0.5}
+    axis.pcolormesh(
+        np.arange(columns + 1), np.arange(rows + 1), np.ma.masked_invalid(values), **look
     )
+    _numbers(texts(facet, scale.score, scale.videos), values, scale, place)
+    _ticks(axis, facet.x_labels, mean.columns, facet.y_labels, mean.index)
     x, y = noise_cells.axis_label(facet.x), noise_cells.axis_label(facet.y)
     axis.set(xlabel=x, ylabel=y)
-    axis.tick_params(length=0, rotation=0)
     axis.set_title(facet.title, fontsize=9)
 
 
-def _texts(facet: Facet, score: str, mean: pd.DataFrame, videos: int) -> np.ndarray:
-    """What stands in each cell, in the shape of `mean`."""
-    means, lows, highs, counts = (
-        facet.values(name).reindex_like(mean).to_numpy(np.float64).ravel()
-        for name in (f"{score}_mean", f"{score}_low", f"{score}_high", "n_videos")
-    )
-    numbers = zip(means, lows, highs, counts < videos)
-    return np.array([_text(*each) for each in numbers]).reshape(mean.shape)
+def _ticks(
+    axis: Axes, x: Mapping[float, str], xs: pd.Index, y: Mapping[float, str], ys: pd.Index
+) -> None:
+    """A label in the middle of each column and row."""
+    axis.set_xticks(np.arange(len(xs)) + 0.5, labels=[x[value] for value in xs])
+    axis.set_yticks(np.arange(len(ys)) + 0.5, labels=[y[value] for value in ys])
+    axis.tick_params(length=0, labelsize=8)
+    for side in ("left", "bottom"):
+        axis.spines[side].set_visible(False)
+
+
+def _numbers(
+    told: pd.DataFrame,
+    values: NDArray[np.float64],
+    scale: _Scale,
+    place: tuple[float, float, float, float],
+) -> None:
+    """Write what stands in the cells: light on dark colours, dark on light ones."""
+    left, bottom, width, height = place
+    rows, columns = values.shape
+    dark = _luminance(colormaps[_CMAP](scale.norm(values))) < 0.45
+    for (y, x), text in np.ndenumerate(told.to_numpy()):
+        middle = left + (x + 0.5) * width / columns, bottom + (y + 0.5) * height / rows
+        scale.writing.write(*middle, text, "white" if dark[y, x] else "#1d1d1f")
+
+
+def _luminance(colors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How light colours are, from 0 to 1."""
+    return colors[..., :3] @ np.array([0.299, 0.587, 0.114])
 
 
 def _text(mean: float, low: float, high: float, fewer: bool) -> str:
+    if mean != mean:
+        return ""
     mark = FEWER if fewer else ""
-    interval = "" if math.isnan(low) else f"\n{low:.0f}–{high:.0f}"
-    return f"{mean:.1f}{mark}{interval}"
+    interval = rounding.interval(low, high, 0, mean)
+    return f"{mean:.1f}{mark}" + (f"\n{interval}" if interval else "")

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from signal_perception.report.figures import style
-from signal_perception.report.results import depth, naming, noise_cells, palette
+from signal_perception.report.results import naming, noise_cells, palette
 
 _EMPTY = "#dddddd"
 
@@ -18,16 +18,15 @@ _EMPTY = "#dddddd"
 def models_figure(tables: Mapping[str, pd.DataFrame], *, dpi: int) -> Figure:
     """A map per grid: a row per model, a column per panel; retention, mean over the cells, and κ.
 
-    One scale of colour for all, from 0 (chance) to 1 (clean), or further where a mean lies beyond.
-    A panel that a model does not have stays grey. tables: model → cells of all grids.
+    One scale of colour for all, from 0 (chance) to 1 (clean), beyond which colours stay. A panel
+    that a model does not have stays grey, and so does a model that is not shown to be above chance:
+    it has nothing to retain. tables: model → cells of all grids.
     """
     means = summary(tables)
     grids = list(dict.fromkeys(means["grid"]))
     columns = [palette.order(means.loc[means["grid"] == grid, "title"]) for grid in grids]
-    shown = depth.numbers(means, "retention")
-    low, high = min([0.0, *shown]), max([1.0, *shown])
     # limits and no norm: of values that are all missing seaborn would look for the lowest
-    colours = {"cmap": "viridis", "vmin": low, "vmax": high}
+    colours = {"cmap": "viridis", "vmin": 0.0, "vmax": 1.0}
     widths = [max(0.95 * len(titles), 1.6) for titles in columns]
     with style.look():
         figure = style.figure((sum(widths) + 2.9, 0.46 * len(tables) + 1.2), dpi)
@@ -37,14 +36,17 @@ def models_figure(tables: Mapping[str, pd.DataFrame], *, dpi: int) -> Figure:
                 part = means.loc[means["grid"] == grid]
                 _map(axis, part, list(tables), titles, colours, first=axis is axes[0])
                 axis.set_title(noise_cells.grid_title(grid))
-        scale = ScalarMappable(Normalize(low, high), "viridis")
+        scale = ScalarMappable(Normalize(0, 1), "viridis")
         bar = figure.colorbar(scale, ax=list(axes), pad=0.01, aspect=25)
         bar.set_label("retention")
     return figure
 
 
 def summary(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Means over the distinct cells of each panel: model, grid, title, retention, kappa."""
+    """Means over the distinct cells of each panel: model, grid, title, retention, kappa.
+
+    Retention is NaN where it is not defined.
+    """
     rows = []
     for model, table in tables.items():
         table = noise_cells.without_worst_case(table)
@@ -52,9 +54,10 @@ def summary(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             inside = table.loc[table["grid"] == grid]
             for panel, title in noise_cells.titles(inside["panel"]).items():
                 cells = noise_cells.distinct(inside.loc[inside["panel"] == panel])
-                retention, kappa = (
-                    float(noise_cells.column(cells, name).mean()) for name in ("retention", "kappa")
-                )
+                kappa = float(noise_cells.column(cells, "kappa").mean())
+                retention = float(noise_cells.column(cells, "retention").mean())
+                if not noise_cells.retention_is_defined(cells).all():
+                    retention = float("nan")
                 rows.append((model, grid, title, retention, kappa))
     return pd.DataFrame(rows, columns=["model", "grid", "title", "retention", "kappa"])
 

@@ -69,9 +69,9 @@ class Picture:
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
 
     @property
-    def files(self) -> dict[str, bytes]:
-        """Name of a file → its bytes: the PNG and, for papers, the PDF."""
-        return {self.file: self.png, f"{self.file.removesuffix('.png')}.pdf": self.pdf}
+    def paper(self) -> str:
+        """Name of the PDF."""
+        return f"{self.file.removesuffix('.png')}.pdf"
 
     def keep(self, drawn: Drawn) -> None:
         """Take bytes that were drawn elsewhere."""

@@ -34,7 +34,8 @@ def middle_slice(tables: Mapping[str, pd.DataFrame]) -> Slice | None:
     """Of the first grid of thirds in which σ or γ has several values, the line through its middle.
 
     The axis is σ, or γ where that has more values; what is held is the middle one of its values,
-    the larger of two. None where there is no such grid.
+    the larger of two. None where there is no such grid. Without the models that are not shown to be
+    above chance, which have nothing to retain.
 
     Parameters
     ----------
@@ -64,7 +65,8 @@ def retention_figure(cut: Slice, *, dpi: int) -> Figure:
 
 
 def _thirds(table: pd.DataFrame) -> pd.DataFrame:
-    return table.loc[table["panel"].isin(THIRDS) & (table["kind"] == "weights")]
+    inside = table.loc[table["panel"].isin(THIRDS) & (table["kind"] == "weights")]
+    return inside.loc[noise_cells.retention_is_defined(inside)]
 
 
 def _slice(cells: pd.DataFrame, grid: str, axis: str) -> Slice:

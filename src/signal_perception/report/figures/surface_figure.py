@@ -7,7 +7,7 @@ from matplotlib.patches import Patch
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
 from signal_perception.report.figures import style
-from signal_perception.report.results import naming, noise_cells
+from signal_perception.report.results import noise_cells
 from signal_perception.report.results.noise_cells import SCORES, Facet
 
 _COLORS = {"top1": "#332288", "top5": "#e08b00"}
@@ -29,7 +29,7 @@ def surface_figure(cells: pd.DataFrame, model: str, grid: str, *, dpi: int) -> F
     ]
     with style.look():
         figure = style.figure((3.7 * len(facets), 6.6), dpi)
-        figure.suptitle(f"{naming.model(model)}, {noise_cells.grid_title(grid)}", fontsize=11)
+        figure.suptitle(noise_cells.heading(cells, model, grid), fontsize=11)
         axes = figure.subplots(
             len(SCORES), len(facets), squeeze=False, subplot_kw={"projection": "3d"}
         )

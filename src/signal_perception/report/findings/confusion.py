@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from signal_perception.report.results import rounding
 from signal_perception.statistics.proportions import wilson
 
 # With more classes a matrix cannot be read on a page.
@@ -106,5 +107,4 @@ def _confusion(label: str, predicted: str, videos: int, total: int) -> Confusion
 
 def _percent(top1: float, low: float, high: float) -> str:
     """With its interval, which a class of one source has not."""
-    interval = "" if low != low else f" ({low:.0f}–{high:.0f})"
-    return f"{top1:.0f}{interval}"
+    return rounding.estimate(top1, low, high, 0, 0)

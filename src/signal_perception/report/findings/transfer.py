@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from signal_perception.report.results import depth, naming, weights
+from signal_perception.report.results import depth, naming, rounding, weights
 from signal_perception.report.results.depth import Tables
 
 # model → weights, own ones first → table per tap of the stage probe
@@ -137,16 +137,8 @@ def _column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
 
 
 def _top1(row: dict[Any, Any]) -> str:
-    return f"{row['top1']:.1f} ({_number(row['low'], 1)}–{_number(row['high'], 1)})"
+    return rounding.estimate(row["top1"], row["low"], row["high"], 1, 1)
 
 
 def _cka(row: dict[Any, Any]) -> str:
-    if row["cka"] != row["cka"]:
-        return "–"
-    low, high = (_number(row[name], 2) for name in ("cka_low", "cka_high"))
-    return f"{_number(row['cka'], 2)} ({low} to {high})"
-
-
-def _number(value: float, digits: int) -> str:
-    # a rounded −0.0 plus 0 is 0
-    return "–" if value != value else f"{round(value, digits) + 0:.{digits}f}".replace("-", "−")
+    return rounding.estimate(row["cka"], row["cka_low"], row["cka_high"], 2, 2)

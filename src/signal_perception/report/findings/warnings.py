@@ -5,7 +5,7 @@ from typing import Any
 
 from signal_perception.clips.oddities import mirrored, said_of_mirrored
 from signal_perception.decode import table as decoding
-from signal_perception.report.results import naming
+from signal_perception.report.results import naming, rounding
 from signal_perception.report.results.tables import Results
 
 
@@ -35,7 +35,7 @@ def _said_of_chance(model: str, metrics: Mapping[str, Any]) -> str:
     interval = (
         "all test videos come from one source"
         if metrics["low1"] is None
-        else f"{metrics['low1']:.1f}–{metrics['high1']:.1f}"
+        else rounding.interval(metrics["low1"], metrics["high1"], 1, metrics["top1"])
     )
     return (
         f"{naming.model(model)} is not shown to be above chance: top-1 is {metrics['top1']:.2f} % "

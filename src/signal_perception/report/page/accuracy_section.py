@@ -12,7 +12,7 @@ from signal_perception.report.findings import confusion, table1
 from signal_perception.report.findings.losses import Bootstrap
 from signal_perception.report.findings.pairs import Pair, compared, finding
 from signal_perception.report.page import rows, table1_text
-from signal_perception.report.results import naming, poster, runs
+from signal_perception.report.results import naming, poster, rounding, runs
 from signal_perception.report.results.tables import Results
 
 
@@ -136,9 +136,9 @@ def _ece(results: Results) -> dict[str, str]:
     found = {}
     for model, metrics in results.accuracy.items():
         if "ece" in metrics:
-            low, high = metrics["ece_low"], metrics["ece_high"]
-            interval = "" if low is None else f" ({low:.1f}–{high:.1f})"
-            found[naming.model(model)] = f"{metrics['ece']:.1f}{interval}"
+            numbers = (metrics[name] for name in ("ece", "ece_low", "ece_high"))
+            known = (float("nan") if value is None else value for value in numbers)
+            found[naming.model(model)] = rounding.estimate(*known, 1, 1)
     return found
 
 

@@ -18,7 +18,7 @@ from signal_perception.report.figures.surface_figure import has_surfaces, surfac
 from signal_perception.report.findings import contrasts, kappa, losses, noise_spectra
 from signal_perception.report.findings.losses import Bootstrap
 from signal_perception.report.page import rows
-from signal_perception.report.results import naming, noise_cells, runs
+from signal_perception.report.results import naming, noise_cells, poster, runs
 from signal_perception.report.results.tables import Results
 
 
@@ -109,6 +109,11 @@ class _Drawing:
     def curves(self) -> list[kappa.Curve]:
         return kappa.curves(self.tables)
 
+    @property
+    def _with_surfaces(self) -> str:
+        """The poster's model, or the first one where that was not run."""
+        return poster.NOISE_MODEL if poster.NOISE_MODEL in self.tables else next(iter(self.tables))
+
     def pictures(self) -> dict[str, Picture]:
         drawn = {
             "models": self._models(),
@@ -136,7 +141,7 @@ class _Drawing:
         ]
 
     def _grid(self, model: str, grid: str, cells: pd.DataFrame, videos: int) -> NoiseGrid:
-        name, title = f"{model}-{grid}", f"{noise_cells.grid_title(grid)}. {naming.model(model)}"
+        name, title = f"{model}-{grid}", noise_cells.heading(cells, model, grid)
         drawn = self._picture(
             name,
             partial(heatmap_figure, cells, model, grid, videos=videos, dpi=self.dpi),
@@ -146,7 +151,8 @@ class _Drawing:
             ),
         )
         surfaces = None
-        if has_surfaces(cells):
+        # of one model: a surface hides numbers that the map has
+        if model == self._with_surfaces and has_surfaces(cells):
             surfaces = self._picture(
                 f"{name}-surfaces",
                 partial(surface_figure, cells, model, grid, dpi=self.dpi),

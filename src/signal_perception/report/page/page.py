@@ -5,15 +5,16 @@ The same tables and settings give the same bytes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from signal_perception.pipeline.params import plain
 from signal_perception.report.figures import pictures
-from signal_perception.report.findings import confusion
+from signal_perception.report.findings import confusion, thirds
 from signal_perception.report.page import table1_files, table1_text
 from signal_perception.report.page.sections import section
-from signal_perception.report.results import naming, noise_cells
+from signal_perception.report.results import naming, noise_cells, rounding
 from signal_perception.report.results.tables import Results
 from signal_perception.report.settings import Settings
 
@@ -46,8 +47,11 @@ def page(results: Sequence[Results], settings: Settings) -> Page:
         {each.dataset: each.accuracy.table for each in sections},
         {each.dataset: [*each.accuracy.pairs[1], *each.accuracy.pairs[5]] for each in sections},
         settings.study.models,
+        [thirds.table(each) for each in results],
     )
-    files = {name: part for picture in drawn for name, part in picture.files.items()}
+    # what the page shows first, then the same for papers
+    files = {picture.file: picture.png for picture in drawn}
+    files |= {picture.paper: picture.pdf for picture in drawn}
     return Page(html, files, tables)
 
 
@@ -79,7 +83,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {"number": _number, "chance": _chance, "count": table1_text.count}
+    filters = {
+        "number": _number,
+        "chance": _chance,
+        "count": table1_text.count,
+        "interval": _interval,
+    }
     names = {"plain": noise_cells.plain, "grid": noise_cells.grid_title}
     environment.filters.update(filters | names)
     return environment
@@ -89,6 +98,11 @@ def _number(value: float, digits: int = 2) -> str:
     """A number for a table: a proper minus sign, a dash where there is none."""
     # a rounded −0.0 plus 0 is 0
     return "–" if value != value else f"{round(value, digits) + 0:.{digits}f}".replace("-", "−")
+
+
+def _interval(row: Any, digits: int = 2) -> str:
+    """The interval of a row that has low and high, rounded outwards."""
+    return rounding.interval(row.low, row.high, digits) or rounding.NONE
 
 
 def _chance(p: float) -> str:

@@ -1,11 +1,12 @@
 """The rows of the page's own tables, as text."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import pandas as pd
 
-from signal_perception.report.results import naming, noise_cells
+from signal_perception.report.results import naming, noise_cells, rounding
 from signal_perception.report.results.tables import Results
 from signal_perception.vocabulary import REFUSED, UNLISTED
 
@@ -35,7 +36,8 @@ class NoiseRow:
     """A panel of a noise grid in a row.
 
     layers: disturbed, of how many. kappa, top1, top5: between what numbers its cells lie. weakest:
-    the cell of lowest top-1, whose retention, with its interval, is `retention`.
+    the cell of lowest top-1, whose retention, with its interval, is `retention`; why there is none
+    where the clean model is at chance.
     """
 
     panel: str
@@ -110,9 +112,8 @@ def decoding(table: pd.DataFrame) -> Decoding:
 def _noise_row(title: str, cells: pd.DataFrame) -> NoiseRow:
     weakest = cells.loc[cells["top1_mean"].idxmin()]
     place = (f"{symbol} = {weakest[key]:g}" for key, symbol in noise_cells.SYMBOLS.items())
-    retained, low, high = (
-        float(weakest[name]) for name in ("retention", "retention_low", "retention_high")
-    )
+    retained = (float(weakest[f"retention{end}"]) for end in ("", "_low", "_high"))
+    defined = noise_cells.retention_is_defined(cells).all()
     return NoiseRow(
         panel=noise_cells.plain(title),
         layers=noise_cells.layers(cells),
@@ -120,14 +121,22 @@ def _noise_row(title: str, cells: pd.DataFrame) -> NoiseRow:
         top1=_span(cells.loc[:, "top1_mean"]),
         top5=_span(cells.loc[:, "top5_mean"]),
         weakest=", ".join(place),
-        retention=f"{retained:.2f} ({low:.2f}–{high:.2f})".replace("-", "−"),
+        retention=(
+            rounding.estimate(*retained, 2, 2)
+            if defined
+            else f"{rounding.NONE} ({noise_cells.AT_CHANCE})"
+        ),
     )
 
 
 def _kappas(cells: pd.DataFrame) -> str:
     """From the least to the most; of activations at absolute σ none is known."""
     low, high = min(cells["kappa"]), max(cells["kappa"])
-    return "–" if low != low else f"{low:.2g}–{high:.2g}"
+    if low != low:
+        return rounding.NONE
+    # two digits that count, of the smaller one
+    digits = max(1 - math.floor(math.log10(low)), 0) if low > 0 else 2
+    return rounding.span(low, high, digits)
 
 
 def _not_simply_right(table: pd.DataFrame) -> tuple[Mapping[str, object], ...]:
@@ -140,4 +149,5 @@ def _not_simply_right(table: pd.DataFrame) -> tuple[Mapping[str, object], ...]:
 
 
 def _span(values: pd.Series) -> str:
-    return f"{max(values):.1f}–{min(values):.1f}"
+    low, high = rounding.bounds(min(values), max(values), 1)
+    return f"{high}–{low}"

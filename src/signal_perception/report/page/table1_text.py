@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from signal_perception.report.findings.table1 import RANKS, Against, Row, Score
 from signal_perception.report.page.sheets import Sheet
-from signal_perception.report.results import naming, poster
+from signal_perception.report.results import naming, poster, rounding
 
 # Marks an accuracy over fewer videos than the split has.
 FEWER = "†"
@@ -155,10 +155,10 @@ def _score(score: Score) -> str:
     """With its interval, and before it the lowest and the highest of several runs."""
     told = []
     if score.runs:
-        spread = f"{min(score.runs):.1f} to {max(score.runs):.1f}"
+        spread = " to ".join(rounding.bounds(min(score.runs), max(score.runs), 1))
         told.append(f"{spread} of {len(score.runs)} runs")
     if score.low == score.low:
-        told.append(f"{score.low:.1f}–{score.high:.1f}")
+        told.append(rounding.interval(score.low, score.high, 1, score.percent))
     return f"{score.percent:.2f}" + (f" ({'; '.join(told)})" if told else "")
 
 
@@ -168,11 +168,6 @@ def _difference(row: Row, k: int) -> str:
 
 
 def _in_words(each: Against) -> str:
-    difference, low, high = (_signed(v) for v in (each.difference, each.low, each.high))
+    ends = rounding.interval(each.low, each.high, 1, each.difference, plus=True)
     p = "< 0.001" if each.p_holm < 0.001 else f"= {each.p_holm:.3f}"
-    return f"{difference} ({low} to {high}), p {p}"
-
-
-def _signed(points: float) -> str:
-    """With a proper minus; a rounded −0.0 is 0.0."""
-    return f"{round(points, 1) + 0:+.1f}".replace("-", "−").replace("+0.0", "0.0")
+    return f"{rounding.signed(each.difference, 1)} ({ends}), p {p}"

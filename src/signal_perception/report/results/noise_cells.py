@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from signal_perception.report.results import naming, poster
 from signal_perception.statistics.proportions import wilson
 
 SYMBOLS = {"sigma": "σ", "gamma": "γ", "rho": "ρ"}
@@ -120,6 +121,33 @@ def with_clean_low(table: pd.DataFrame, metrics: Mapping[str, Any] | None) -> pd
         return table
     low = metrics["low1"]
     return table.assign(**{CLEAN_LOW: np.nan if low is None else float(low)})
+
+
+def ends(cells: pd.DataFrame, score: str) -> tuple[float, float]:
+    """Accuracy of the clean model, and of a guess."""
+    return float(cells[f"clean_{score}"].iloc[0]), float(cells[f"chance_{score}"].iloc[0])
+
+
+def colour_range(cells: pd.DataFrame, score: str) -> tuple[float, float]:
+    """Ends of a scale of colour: chance and clean, beyond which colours stay.
+
+    What is as good as clean has the colour of clean, also where clean is no better than chance (of
+    top-5 with five classes both are 100 %).
+    """
+    clean, chance = ends(cells, score)
+    return (chance, clean) if clean > chance else (clean - 1, clean)
+
+
+def heading(cells: pd.DataFrame, model: str, grid: str) -> str:
+    """Title of a figure of one model's grid; numbered only where it is the poster's own."""
+    dataset = str(cells["dataset"].iloc[0])
+    panels = set(cells["panel"])
+    parts = {panel.rpartition(".")[2] for panel in panels}
+    what = "third" if panels <= set(THIRDS) else "component" if parts <= set("qkv") else "panel"
+    axes = " × ".join(SYMBOLS[str(cells[axis].iloc[0])] for axis in ("y", "x"))
+    own = (dataset, model) == (poster.NOISE_DATASET, poster.NOISE_MODEL) and grid in _GRIDS
+    number = f"{grid_title(grid)}. " if own else ""
+    return f"{number}{naming.model(model)}, {naming.dataset(dataset)}: noise by {what}, {axes}"
 
 
 def grid_title(grid: str) -> str:
