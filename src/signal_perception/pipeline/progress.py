@@ -13,6 +13,13 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 _SECONDS_BETWEEN_LINES = 10.0
+# What the bars of this process counted, for the record of the stage.
+_counted: list[dict[str, str | int]] = []
+
+
+def counted() -> list[dict[str, str | int]]:
+    """Of each finished bar of this process: its unit, how many, how many an earlier run did."""
+    return list(_counted)
 
 
 class Progress:
@@ -48,7 +55,9 @@ class Progress:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None and self.total:
+        if kind is None and self.total:
+            _counted.append({"unit": self.unit, "count": self._count, "before": self._first})
+        if self._bar is None and kind is None and self.total:
             seconds = time.monotonic() - self._start
             self._line(f"{self._count} of {self.total} {self.unit}s, {seconds:.1f} s")
 

@@ -7,19 +7,21 @@ user's mistake ends it with one sentence and exit code 1, never with a traceback
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 
 import signal_perception
-from signal_perception.pipeline import dvcfile, params, units
+from signal_perception.pipeline import dvcfile, params, records, units
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.scratch import Scratch
 
 Settings = TypeVar("Settings", bound=params.Section)
+# What this process has begun, for the records of what it finishes.
+_begun: list[dvcfile.Stage] = []
 
 
 class Run:
@@ -69,13 +71,15 @@ class Run:
 
 def start(stage: str, *names: str | int) -> Run:
     """Begin a stage: its name in dvc.yaml and the values of its matrix, e.g. "noise", "shapes"."""
-    return Run("@".join([stage, *(["-".join(map(str, names))] if names else [])]))
+    run = Run("@".join([stage, *(["-".join(map(str, names))] if names else [])]))
+    _begun.append(run.stage)
+    return run
 
 
 def run(main: Callable[..., None] | typer.Typer) -> None:
     """Run a stage's `main` (its arguments become the command line) or a whole application."""
     try:
-        main() if isinstance(main, typer.Typer) else typer.run(main)
+        main() if isinstance(main, typer.Typer) else typer.run(_recorded(main))
     except UserError as error:
         _end(str(error))
     except OSError as error:
@@ -84,6 +88,20 @@ def run(main: Callable[..., None] | typer.Typer) -> None:
         except UserError as sentence:
             _end(str(sentence))
         raise
+
+
+def _recorded(main: Callable[..., None]) -> Callable[..., None]:
+    """A stage's `main`, followed by the record of what it took."""
+
+    @wraps(main)
+    def wrapped(*arguments: Any, **named: Any) -> None:
+        main(*arguments, **named)
+        # of the processes that train together the first speaks
+        if os.environ.get("RANK", "0") == "0":
+            while _begun:
+                records.write(_begun.pop())
+
+    return wrapped
 
 
 def _end(sentence: str) -> None:
