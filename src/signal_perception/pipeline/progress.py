@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 _SECONDS_BETWEEN_LINES = 10.0
 # What the bars of this process counted, for the record of the stage.
-_counted: list[dict[str, str | int]] = []
+_counted: list[dict[str, str | int | float]] = []
 
 
-def counted() -> list[dict[str, str | int]]:
-    """Of each finished bar of this process: its unit, how many, how many an earlier run did."""
+def counted() -> list[dict[str, str | int | float]]:
+    """Of each finished bar of this process: unit, how many, how many were done before, seconds."""
     return list(_counted)
 
 
@@ -53,13 +53,14 @@ class Progress:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
+        seconds = time.monotonic() - self._start
         if self._bar is not None:
             self._bar.close()
-        if kind is None and self.total:
-            _counted.append({"unit": self.unit, "count": self._count, "before": self._first})
-        if self._bar is None and kind is None and self.total:
-            seconds = time.monotonic() - self._start
+        elif kind is None and self.total:
             self._line(f"{self._count} of {self.total} {self.unit}s, {seconds:.1f} s")
+        if kind is None and self.total:
+            done = {"unit": self.unit, "count": self._count, "before": self._first}
+            _counted.append({**done, "seconds": round(seconds, 2)})
 
     def advance(self, pieces: int = 1, note: str = "") -> None:
         """Count pieces of work as done; `note` stands beside the bar."""

@@ -11,7 +11,8 @@ processor        model of the CPU
 cores            that it could use
 lanes            stages that ran side by side; null where unknown
 memory_mib       most that its process held
-work             what its progress bars counted: unit, how many, how many of these an earlier run did
+work             what its progress bars counted: unit, count, how many of these an earlier run did
+                 (`before`), seconds
 params           the parameters that dvc.yaml declares for it, as they were
 inputs, outputs  path → bytes, of data and tables
 git_revision     of the project; null outside Git
