@@ -58,7 +58,8 @@ def rates(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         if kind == "report":
             bars = {"models": one["seconds"] - _PAGE}
         for amount in done:
-            together = workers.cores() ** 0.85 if amount in ("pixels", "taps") else 1.0
+            processes = max(1, int(one["cores"]) // int(one["lanes"] or 1))
+            together = processes**speeds.SHARING if amount in ("pixels", "taps") else 1.0
             taken = bars.get(amount, 0.0) * together
             amounts[kind][amount][model] = taken / done[amount]
         starts[kind].append(one["seconds"] - sum(bars.values()))

@@ -81,6 +81,16 @@ def repro(
 
 
 @app.command()
+def plan(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what would run now and why, with minutes and GB of each stage, and run nothing."""
+    from signal_perception.commands import plan as command
+
+    command.plan_command(as_json)
+
+
+@app.command()
 def classify(
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
     model: Annotated[str, typer.Option(help="Model with an entry in params/models.")],

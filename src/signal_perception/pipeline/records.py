@@ -1,4 +1,4 @@
-"""What a finished stage took: logs/stages/<stage>.json, one file for its latest run on this machine.
+"""What a finished stage took: logs/stages/<stage>.json, a file for the latest run of each.
 
 No output of the pipeline: it holds times. `plan` scales these numbers to what is asked now, and the
 report's page says from them when and where its numbers were made.

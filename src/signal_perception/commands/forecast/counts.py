@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
+from av.error import FFmpegError
 
 from signal_perception.decode import table
 from signal_perception.decode.catalogue import Video, load_catalogue
@@ -30,8 +31,7 @@ _SAMPLE = 24
 class Counts:
     """A data set: videos of each split, classes, mean frames of a video, pixels of a frame.
 
-    height, width: as they are stored, after shrinking. read: pixels of a frame before it.
-    source: where this is from, in words. on_disk: whether clip stores of these videos are there.
+    height, width: as they are stored, after shrinking. read: pixels of a frame before it. source: where this is from, in words.
     """
 
     train: int
@@ -65,9 +65,9 @@ def counts(params: Params, dataset: str, root: Path = Path()) -> Counts:
         return _official(source, decode, folder)
     found = load_catalogue(dataset, source, folder)
     sizes = (len(found.split("train")), len(found.split("test")))
-    if known := decoded(root, dataset, decode):
-        if (known.train, known.test) == sizes:
-            return known
+    known = decoded(root, dataset, decode)
+    if known is not None and (known.train, known.test) == sizes:
+        return known
     frames, shape = _looked_at(found.videos)
     return _counts(sizes, len(found.classes), frames, shape, decode, f"a look at {folder}")
 
@@ -134,5 +134,5 @@ def _header(path: Path) -> tuple[float, float, float] | None:
                 frames = container.duration / av.time_base * float(stream.average_rate)
             return (frames, stream.height, stream.width) if frames > 0 else None
     # whatever a damaged file raises, another one is looked at
-    except (av.error.FFmpegError, OSError, IndexError, ValueError):
+    except (FFmpegError, OSError, IndexError, ValueError):
         return None

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class Forecast:
             found = work.work(self.asked(kind, stage.item, declared(stage, self._root)))
         except UserError as error:
             return Estimate(stage.name, None, None, str(error))
-        seconds = self._seconds(kind, stage.item, found)
+        seconds = self._seconds(kind, stage.item, found, self._machine)
         ratio, size_ratio, source = self._correction(kind, stage.name)
         return Estimate(stage.name, seconds * ratio, found.size * size_ratio, source)
 
@@ -93,9 +93,10 @@ class Forecast:
             raise found
         return found
 
-    def _seconds(self, kind: str, item: Mapping[str, Any], found: Work) -> float:
-        model = str(item.get("model", ""))
-        return speeds.seconds(kind, model, found.amounts, self._machine, self._rates)
+    def _seconds(
+        self, kind: str, item: Mapping[str, Any], found: Work, machine: speeds.Machine
+    ) -> float:
+        return speeds.seconds(kind, str(item.get("model", "")), found, machine, self._rates)
 
     def _published(self, model: str) -> float:
         entry = self._params.entry(model, _PUBLISHED)
@@ -123,11 +124,13 @@ class Forecast:
             then = work.work(_then(asked, one, self._root, self._params))
         except (UserError, ValidationError, KeyError, LookupError):
             return None
+        processes = max(1, int(one.get("cores") or 1) // int(one.get("lanes") or 1))
+        machine = replace(self._machine, processes=processes)
         size = sum(one.get("outputs", {}).values())
         return _Record(
             one["stage"],
             kind,
-            one["seconds"] / self._seconds(kind, item, then),
+            one["seconds"] / self._seconds(kind, item, then, machine),
             size / then.size if size and then.size else 1.0,
             str(one.get("finished", "")),
         )

@@ -26,16 +26,18 @@ from signal_perception.pipeline.params import Section
 from signal_perception.synthesise.settings import Settings as SynthesiseSettings
 from signal_perception.synthesise.videos import CLASSES
 
-# Bytes of a stored pixel of a JPEG frame of quality 88, and of a synthetic video's.
-_STORED, _ENCODED = 0.25, 0.15
+# Bytes of a pixel of a JPEG frame of quality 88, what each frame has besides, and of a pixel of a
+# synthetic video.
+_STORED, _FRAME, _ENCODED = 0.24, 600, 0.15
 
 
 @dataclass(frozen=True)
 class Work:
-    """amounts: see above. size: bytes of the outputs, roughly."""
+    """amounts: see above. size: bytes of the outputs, roughly. clip: 1e9 operations of a clip."""
 
     amounts: Mapping[str, float]
     size: float
+    clip: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,14 @@ def _decode(asked: Asked) -> Work:
     told, found = _told(DecodeSettings, asked), asked.known
     frames = found.videos * min(found.frames, told.decode.max_frames)
     stored = frames * found.height * found.width
-    return Work({"pixels": frames * found.read / 1e9}, _STORED * stored)
+    return Work({"pixels": frames * found.read / 1e9}, _STORED * stored + _FRAME * frames)
 
 
 def _finetune(asked: Asked) -> Work:
     told, found = _told(FinetuneSettings, asked), asked.known
     recipe, network = told.model.recipe, _network(asked, told)
     clips = found.train * recipe.epochs * recipe.samples
-    return Work({"train": clips * network.forward}, 2 * network.weights)
+    return Work({"train": clips * network.forward}, 2 * network.weights, network.forward)
 
 
 def _evaluate(asked: Asked) -> Work:
@@ -96,8 +98,9 @@ def _evaluate(asked: Asked) -> Work:
     each, shown = views.clips * views.crops, len(inputs(told.views.controls))
     clips = found.test * each * shown
     # logits of every view, and the scores fused of them
-    size = found.test * (each + 1) * shown * 4 * found.classes
-    return Work({"forward": clips * _network(asked, told).forward}, size)
+    size = found.test * (each + 1) * shown * 8.0 * found.classes
+    forward = _network(asked, told).forward
+    return Work({"forward": clips * forward}, size, forward)
 
 
 def _extract(asked: Asked) -> Work:
@@ -109,7 +112,8 @@ def _extract(asked: Asked) -> Work:
     share = 1.0 if per_class is None else min(1.0, found.classes * per_class / max(1, found.test))
     # of other weights than the data set's own means alone are kept
     kept = 0.0 if told.extract.keep == "means" or not own else share
-    return Work({"forward": clips * network.forward}, clips * network.stored(told.extract, kept))
+    size = clips * network.stored(told.extract, kept)
+    return Work({"forward": clips * network.forward}, size, network.forward)
 
 
 def _spectra(asked: Asked) -> Work:
@@ -123,9 +127,8 @@ def _spectra(asked: Asked) -> Work:
 def _features(asked: Asked) -> Work:
     told, found = _told(FeaturesSettings, asked), asked.known
     network = _network(asked, told)
-    return Work(
-        {"forward": found.videos * network.forward}, found.videos * 4.0 * network.channels
-    )
+    size = found.videos * 4.0 * network.channels
+    return Work({"forward": found.videos * network.forward}, size, network.forward)
 
 
 def _probe(asked: Asked) -> Work:
@@ -146,7 +149,7 @@ def _noise(asked: Asked) -> Work:
         "cells": clips * units.passes * network.forward,
         "heard": clips * units.heard * network.forward,
     }
-    return Work(amounts, units.cells * clips * 4.0 * found.classes)
+    return Work(amounts, units.cells * clips * 8.0 * found.classes, network.forward)
 
 
 def _report(asked: Asked) -> Work:
