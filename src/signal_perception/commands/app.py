@@ -63,6 +63,26 @@ def use(preset: Annotated[str, typer.Argument(help="Name of a file in presets/."
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of videos.")],
+    name: Annotated[str, typer.Option(help="Name of the data set and of its study.")],
+    links: Annotated[
+        bool, typer.Option("--links", help="Take the files that links in the folder lead to.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="Look and say, write nothing.")] = False,
+    make_current: Annotated[
+        bool, typer.Option("--use", help="Make it the study at hand, as `use` does.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at FOLDER of videos; make it a data set, with a small study as a preset."""
+    from signal_perception.commands import init as command
+
+    command.init(folder, name, command.Options(links, yes, dry, make_current, as_json))
+
+
+@app.command()
 def repro(
     at_once: Annotated[
         int | None,

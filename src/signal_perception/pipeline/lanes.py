@@ -32,8 +32,8 @@ _HINTS = (
     "Generating lock file 'dvc.lock'",
 )
 HINT = (
-    "To keep these results in Git: git add dvc.lock reports && git commit. To share the data behind "
-    "them: dvc push (after dvc remote add)."
+    "To keep these results in Git: git add dvc.lock reports && git commit. To share the data "
+    "behind them: dvc push (after dvc remote add)."
 )
 
 

@@ -31,7 +31,8 @@ _SAMPLE = 24
 class Counts:
     """A data set: videos of each split, classes, mean frames of a video, pixels of a frame.
 
-    height, width: as they are stored, after shrinking. read: pixels of a frame before it. source: where this is from, in words.
+    height, width: as they are stored, after shrinking. read: pixels of a frame before it. source:
+    where this is from, in words.
     """
 
     train: int
@@ -117,14 +118,14 @@ def _counts(
 def _looked_at(videos: Sequence[Video]) -> tuple[float, tuple[float, float]]:
     """Mean frames, height and width that the headers of some videos announce."""
     step = max(1, len(videos) // _SAMPLE)
-    found = [header for video in videos[::step] if (header := _header(video.path))]
+    found = [each for video in videos[::step] if (each := header(video.path))]
     if not found:
         raise UserError("None of the videos that were looked at can be opened; mend them.")
     frames, height, width = (sum(each) / len(found) for each in zip(*found, strict=True))
     return frames, (height, width)
 
 
-def _header(path: Path) -> tuple[float, float, float] | None:
+def header(path: Path) -> tuple[float, float, float] | None:
     """Frames, height and width; None where the header does not say them or cannot be read."""
     try:
         with av.open(str(path), metadata_errors="replace") as container:
