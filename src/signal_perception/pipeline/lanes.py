@@ -17,6 +17,7 @@ import psutil
 
 from signal_perception.pipeline import workers
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.stage import CHECKED
 
 # Memory that a stage of the default study stays below, bytes.
 _MEMORY = 2 << 30
@@ -97,7 +98,7 @@ def fitting(threads: int | None, gpus: int) -> int:
 
 
 def _repro_one(name: str, lane: int, lanes: int, gpus: int) -> int:
-    environment = dict(os.environ) | {workers.LANES: str(lanes)}
+    environment = dict(os.environ) | {workers.LANES: str(lanes), CHECKED: "1"}
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = str(lane % gpus)
     command = [*_DVC, "--wait-for-lock", "repro", "--single-item", name]

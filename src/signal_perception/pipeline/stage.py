@@ -5,6 +5,7 @@ user's mistake ends it with one sentence and exit code 1, never with a traceback
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, wraps
@@ -20,6 +21,10 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.scratch import Scratch
 
 Settings = TypeVar("Settings", bound=params.Section)
+# Stages that begin a study: before them all of it is checked, so that no hour of decoding comes
+# before the news that a file of weights is missing. The variable says that it has been done.
+_FIRST = ("synthesise", "decode")
+CHECKED = "SIGNAL_PERCEPTION_CHECKED"
 # What this process has begun, for the records of what it finishes.
 _begun: list[dvcfile.Stage] = []
 
@@ -72,6 +77,8 @@ class Run:
 def start(stage: str, *names: str | int) -> Run:
     """Begin a stage: its name in dvc.yaml and the values of its matrix, e.g. "noise", "shapes"."""
     run = Run("@".join([stage, *(["-".join(map(str, names))] if names else [])]))
+    if stage in _FIRST and CHECKED not in os.environ:
+        _refuse_a_study_that_would_stop()
     _begun.append(run.stage)
     return run
 
@@ -109,6 +116,24 @@ def _end(sentence: str) -> None:
     place = os.environ.get("DVC_STAGE", Path(sys.argv[0]).name)
     print(f"error in {place}: {sentence}", file=sys.stderr)
     raise SystemExit(1) from None
+
+
+def _refuse_a_study_that_would_stop() -> None:
+    """UserError where a data set of the study cannot be read, or a model cannot run on one."""
+    # in a process of its own: no stage depends on the checks, and decoding needs no PyTorch
+    asked = subprocess.run(
+        [sys.executable, "-m", "signal_perception.commands.checks"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if asked.returncode == 0:
+        return
+    problems = asked.stdout.splitlines()
+    if not problems:
+        raise UserError("The study could not be checked; what went wrong stands above.")
+    more = f" ({len(problems) - 1} more: signal-perception doctor)" if problems[1:] else ""
+    raise UserError(f"The study cannot run, so nothing was begun{more}. {problems[0]}")
 
 
 def _refuse_links_out(outs: Iterable[Path]) -> None:
