@@ -203,6 +203,43 @@ def test_a_missing_video_is_counted_as_bad_and_a_class_without_any_is_refused(
     )
 
 
+def test_a_stage_of_what_the_study_lacks(folder: Path, refusal: Fail) -> None:
+    sentence = refusal("nosuch", stage="decode")
+    assert "The study has no stage 'decode@nosuch'; it has decode@gestures. Add its" in sentence
+    sentence = refusal("gestures", "swim", "0", stage="finetune")
+    assert "no stage 'finetune@gestures-swim-0'; it has finetune@gestures-i3d_inception-0" in (
+        sentence
+    )
+
+
+@pytest.mark.parametrize("arguments", [("decode",), ("finetune", "gestures", "swin", "first")])
+def test_wrong_arguments_of_a_stage_are_told_as_such(
+    folder: Path,
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", list(arguments))
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(ROOT / "stages" / f"{arguments[0]}.py"), run_name="__main__")
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert "Usage:" in error and "Traceback" not in error
+
+
+def test_a_file_that_may_not_be_read(
+    folder: Path, refusal: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied", "params.yaml")
+
+    # whoever runs the tests as root may read everything
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert "params.yaml may not be read or written; change its rights." in refusal(
+        "recipe", "swin", "hmdb51"
+    )
+
+
 def test_doctor_names_every_problem(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,5 +248,5 @@ def test_doctor_names_every_problem(
         app.main()
     assert caught.value.code == 1
     text = capsys.readouterr().out
-    assert "data set gestures: absent; copy or link its folder to data/raw/gestures" in text
+    assert "absent; copy or link its folder to data/raw/gestures" in text
     assert "the study cannot run: 1 to mend" in text

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from signal_perception.clips.order import Step
+from signal_perception.clips.store import ClipStore
 from signal_perception.finetune import run
 from signal_perception.finetune.run import finetune
 from signal_perception.finetune.trainer import Trainer
-from signal_perception.inference import networks
-from signal_perception.models.core import checkpoints
+from signal_perception.inference import described, networks
 from signal_perception.pipeline import dvcfile, params
 from signal_perception.pipeline.errors import UserError
 from tests.support.clips import make_store
@@ -49,10 +49,16 @@ def test_the_start_is_the_fresh_network(clips: Path, tmp_path: Path) -> None:
         dataset="shapes",
         threads=1,
     )
-    checkpoints.save(fresh, tmp_path / "expected.safetensors")
+    classes = ClipStore(clips).classes
+    expected = described.say(MODEL, settings().model, classes, "shapes", SEED, trained=False)
+    described.save(fresh, tmp_path / "expected.safetensors", expected)
     found = _bytes(tmp_path)
     assert found["start.safetensors"] == (tmp_path / "expected.safetensors").read_bytes()
     assert found["weights.safetensors"] != found["start.safetensors"]
+    trained = described.read(tmp_path / "weights.safetensors")
+    assert trained == expected.model_copy(update={"trained": True})
+    assert trained is not None and trained.classes == classes
+    assert trained.input == settings().model.input
 
 
 def test_each_seed_has_a_start_and_a_course_of_its_own(clips: Path, tmp_path: Path) -> None:

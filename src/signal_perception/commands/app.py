@@ -5,37 +5,79 @@ from typing import Annotated
 
 import typer
 
+from signal_perception.commands import place
 from signal_perception.pipeline import stage
 
 # Each command imports its module when it is called: those that need no PyTorch start at once.
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True,
+    # a traceback without the values of all variables
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[str, typer.Argument(autocompletion=place.models)]
+Dataset = Annotated[str, typer.Argument(autocompletion=place.datasets)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"signal-perception {version('signal-perception')}")
+        raise typer.Exit
+
+
+@app.callback()
+def frame(
+    context: typer.Context,
+    project: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the project; by default the nearest one above that is one."),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version."),
+    ] = False,
+) -> None:
+    """What is here, what is missing, and the study in one call.
+
+    Works from any folder of the project; paths are relative to where you stand.
+    """
+    context.obj = place.enter(project)
 
 
 @app.command()
-def models() -> None:
+def models(as_json: Json = False) -> None:
     """List the models: their sizes, parameters, taps, components that noise can disturb."""
     from signal_perception.commands import models as command
 
-    command.list_models()
+    command.list_models(as_json)
 
 
 @app.command()
-def taps(model: str, size: str = "tiny") -> None:
+def taps(
+    model: Model,
+    size: Annotated[
+        str | None, typer.Option(help="Entry of the model; by default the study's.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List the taps of MODEL in execution order, with the shape of one clip's activation."""
     from signal_perception.commands import models as command
 
-    command.list_taps(model, size)
+    command.list_taps(model, size, as_json)
 
 
 @app.command()
 def recipe(
-    model: str,
-    dataset: str,
+    model: Model,
+    dataset: Dataset,
     size: str = "base",
     groups: Annotated[
         bool, typer.Option("--groups", help="Print the rate of every group of parameters.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print the recipe of MODEL on DATASET, each value with its source, and what follows."""
     from signal_perception.commands import recipe as command
@@ -44,18 +86,32 @@ def recipe(
 
 
 @app.command()
-def doctor() -> None:
+def inspect(
+    store: Annotated[Path, typer.Argument(callback=place.as_typed)], as_json: Json = False
+) -> None:
+    """Say what STORE is (clips, activations, weights, a table) and how to open it."""
+    from signal_perception.commands import inspect as command
+
+    command.inspect(store, as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
     """Say which devices, data sets and weights are present, and what to do about what is missing.
 
     Exit code 1 if the study cannot run.
     """
     from signal_perception.commands import doctor as command
 
-    raise typer.Exit(0 if command.doctor() else 1)
+    raise typer.Exit(0 if command.doctor(as_json) else 1)
 
 
 @app.command()
-def use(preset: Annotated[str, typer.Argument(help="Name of a file in presets/.")]) -> None:
+def use(
+    preset: Annotated[
+        str, typer.Argument(help="Name of a file in presets/.", autocompletion=place.presets)
+    ],
+) -> None:
     """Write a preset, a complete study, into params.yaml and params/models."""
     from signal_perception.commands import use as command
 
@@ -64,7 +120,7 @@ def use(preset: Annotated[str, typer.Argument(help="Name of a file in presets/."
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder of videos.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of videos.", callback=place.as_typed)],
     name: Annotated[str, typer.Option(help="Name of the data set and of its study.")],
     links: Annotated[
         bool, typer.Option("--links", help="Take the files that links in the folder lead to.")
@@ -74,7 +130,7 @@ def init(
     make_current: Annotated[
         bool, typer.Option("--use", help="Make it the study at hand, as `use` does.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Look at FOLDER of videos; make it a data set, with a small study as a preset."""
     from signal_perception.commands import init as command
@@ -101,9 +157,7 @@ def repro(
 
 
 @app.command()
-def plan(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def plan(as_json: Json = False) -> None:
     """Say what would run now and why, with minutes and GB of each stage, and run nothing."""
     from signal_perception.commands import plan as command
 
@@ -111,20 +165,83 @@ def plan(
 
 
 @app.command()
-def classify(
-    videos: Annotated[list[Path], typer.Argument(help="Video files.")],
-    model: Annotated[str, typer.Option(help="Model with an entry in params/models.")],
-    weights: Annotated[Path, typer.Option(help="Weights of that model, in any layout it knows.")],
-    labels: Annotated[
-        Path, typer.Option(help="Text file: a class name per line, in the order of the logits.")
-    ],
-    size: str = "base",
-    top: Annotated[int, typer.Option(min=1, help="Classes to print for each video.")] = 3,
-) -> None:
-    """Print the best classes of each video, decoded, sampled and cropped as in the study."""
-    from signal_perception.commands import classify as command
+def verify(as_json: Json = False) -> None:
+    """Hash every file that dvc.lock promises, and name what is damaged or missing.
 
-    command.classify(videos, model, weights, labels, size, top)
+    Exit code 1 if there is any.
+    """
+    from signal_perception.commands import verify as command
+
+    raise typer.Exit(0 if command.verify_command(as_json) else 1)
+
+
+@app.command()
+def predict(
+    videos: Annotated[
+        list[Path],
+        typer.Argument(help="Video files, and folders of them.", callback=place.as_typed),
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Name of the model.", autocompletion=place.models)
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of weights; by default those of --model in the study.",
+            callback=place.as_typed,
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Text file with a class name per line, in the order of the logits; for weights "
+            "that this project did not write.",
+            callback=place.as_typed,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose weights of the study; by default of its only data set.",
+            autocompletion=place.datasets,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Which run of the study; by default its first.")
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Entry of the model that foreign weights fit; by default base."),
+    ] = None,
+    protocol: Annotated[
+        bool,
+        typer.Option(
+            "--protocol",
+            help="Look at each video as the model's official test does: more clips and crops.",
+        ),
+    ] = False,
+    top: Annotated[int, typer.Option(min=1, help="Classes to print for each video.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Print the most probable classes of each video, decoded and cropped as in the study.
+
+    Exit code 1 if a video was refused.
+    """
+    from signal_perception.commands import predict as command
+
+    good = command.predict(
+        videos,
+        top=top,
+        as_json=as_json,
+        model=model,
+        weights=weights,
+        dataset=dataset,
+        seed=seed,
+        size=size,
+        labels=labels,
+        protocol=protocol,
+    )
+    raise typer.Exit(0 if good else 1)
 
 
 def main() -> None:

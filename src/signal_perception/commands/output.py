@@ -27,7 +27,8 @@ def table(
 ) -> None:
     """Print a table.
 
-    title: printed above; "" for none. columns: one heading per column. rows: a cell per column,
+    title: printed above; "" for none. columns: one heading per column, no line of them where all
+    are "". rows: a cell per column,
     printed by str(), None as nothing. right: the columns of numbers, which are aligned to the
     right.
     """
@@ -54,7 +55,9 @@ def bar(share: float, width: int = 20) -> str:
 def _rich(
     title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]
 ) -> None:
-    shown = Table(title=Text(title) if title else None, title_justify="left")
+    shown = Table(
+        title=Text(title) if title else None, title_justify="left", show_header=any(columns)
+    )
     for name in columns:
         justify = "right" if name in right else "left"
         shown.add_column(Text(name), justify=justify, overflow="fold")
@@ -69,8 +72,8 @@ def _plain(
 ) -> None:
     if title:
         print(title)
-    lines = [list(columns), *cells]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    lines = [list(columns), *cells] if any(columns) else list(cells)
+    widths = [max((len(line[place]) for line in lines), default=0) for place in range(len(columns))]
     for line in lines:
         padded = [
             cell.rjust(width) if name in right else cell.ljust(width)

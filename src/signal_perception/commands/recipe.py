@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
-from signal_perception.commands import rates
+from signal_perception.commands import output
 from signal_perception.pipeline import params
 from signal_perception.pipeline.sources import Value, values
 
@@ -31,39 +30,51 @@ def recipe(model: str, dataset: str, size: str, with_groups: bool, as_json: bool
             "defaults": defaults,
         }
         if with_groups:
+            # only who asks for rates waits for PyTorch
+            from signal_perception.commands import rates
+
             content["groups"] = list(rates.groups(model, entry))
             content["rate by epoch"] = rates.by_epoch(entry.recipe)
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        output.as_json(content)
         return
-    print(f"{model} at size {size} on {dataset}: {params.MODELS / model}.yaml")
-    _print_values(given)
-    print("\nwhat follows")
-    for name, fact in facts.items():
-        print(f"  {name}: {_shown(fact)}")
-    for value in given:
-        if value.own:
-            print(f"  of {dataset} alone: {value.key}, {_shown(value.instead_of)} elsewhere")
-    if not any(value.own for value in given):
-        print(f"  of {dataset} alone: nothing")
-    print("\nnot in the file, at their defaults")
-    for name, default in defaults.items():
-        print(f"  {name}: {_shown(default)}")
+    title = f"{model} at size {size} on {dataset}: {params.MODELS / model}.yaml"
+    # the names of files are long, and would push all other sources off the screen
+    weights = [value for value in given if value.key.startswith("pretrained.")]
+    others = [value for value in given if value not in weights]
+    for heading, values_of in ((title, others), ("weights to start from", weights)):
+        if values_of:
+            output.table(heading, ("key", "value", "source"), _rows(values_of))
+            print()
+    output.table("what follows", ("", ""), [(name, _shown(fact)) for name, fact in facts.items()])
+    print()
+    own = [value for value in given if value.own]
+    for value in own:
+        print(f"of {dataset} alone: {value.key}, {_shown(value.instead_of)} elsewhere")
+    if not own:
+        print(f"of {dataset} alone: nothing")
+    print()
+    rows = [(name, _shown(default)) for name, default in defaults.items()]
+    output.table("not in the file, at their defaults", ("key", "value"), rows)
     if with_groups:
         _print_rates(model, entry)
 
 
-def _print_values(given: Sequence[Value]) -> None:
-    """Values below their sources, a source once for all values in a row that have it."""
-    for part, of_part in groupby(given, lambda value: value.key.partition(".")[0]):
-        print(f"\n{part}")
-        for source, group in groupby(of_part, lambda value: value.source):
-            print(f"  # {source or 'no source'}")
-            for value in group:
-                print(f"  {value.key.partition('.')[2]}: {_shown(value.value)}")
+def _rows(given: Sequence[Value]) -> list[tuple[str, str, str]]:
+    """Key, value and source of each, a source once for all values in a row that have it."""
+    rows = []
+    above: tuple[str, str] | None = None
+    for value in given:
+        source = value.source or "no source"
+        whose = (value.key.partition(".")[0], source)
+        rows.append((value.key, _shown(value.value), "" if whose == above else source))
+        above = whose
+    return rows
 
 
 def _print_rates(model: str, entry: Any) -> None:
     """A line per group of parameters, and the rate at the beginning of each epoch."""
+    from signal_perception.commands import rates
+
     print("\nwho learns how fast")
     for group in rates.groups(model, entry):
         layer = "" if group["layer"] is None else f"layer {group['layer']:2}, "

@@ -10,7 +10,7 @@ from signal_perception.clips.views import views_of
 from signal_perception.evaluate import frames
 from signal_perception.evaluate.judged import Judged, ranking_of
 from signal_perception.evaluate.settings import Settings
-from signal_perception.models.core.checkpoints import weights_hash
+from signal_perception.models.core.header import tensors_hash
 from signal_perception.statistics import calibration
 from signal_perception.statistics.accuracy import accuracy
 from signal_perception.vocabulary import CLIP
@@ -45,7 +45,7 @@ def metrics(
         "model": model,
         "size": settings.study.size,
         "pretrained": pretrained.file if pretrained else None,
-        "weights_sha256": weights_hash(weights),
+        "weights_sha256": tensors_hash(weights),
         "n_listed": listed,
         "dropped": listed - len(clips.table),
         "n_clusters": clips.draws.n_clusters,

@@ -15,7 +15,7 @@ from signal_perception.extract.store import Part, StoreFacts
 from signal_perception.inference.blocks import inputs
 from signal_perception.inference.scorer import Scorer, load
 from signal_perception.models.core import registry
-from signal_perception.models.core.checkpoints import weights_hash
+from signal_perception.models.core.header import tensors_hash
 from signal_perception.models.core.taps import Tap
 from signal_perception.pipeline.errors import UserError
 
@@ -143,7 +143,7 @@ def facts_of(job: Job) -> StoreFacts:
     return StoreFacts(
         inputs=job.names,
         seconds_per_frame=_seconds_per_frame(job.shown),
-        weights_sha256=weights_hash(job.weights),
+        weights_sha256=tensors_hash(job.weights),
         pool=job.extract.pool,
         means=None if keep == "activations" else part(range(len(store))),
         activations=None if keep == "means" else part(job.kept),

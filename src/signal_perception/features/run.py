@@ -19,7 +19,7 @@ from signal_perception.inference.passes import Pass
 from signal_perception.inference.rows import Rows
 from signal_perception.inference.scorer import Scorer, load
 from signal_perception.models.core import registry
-from signal_perception.models.core.checkpoints import weights_hash
+from signal_perception.models.core.header import tensors_hash
 from signal_perception.models.core.taps import Tap
 from signal_perception.pipeline.units import Unit, Write, stream
 from signal_perception.vocabulary import CLIP
@@ -134,5 +134,5 @@ def _index(job: Job) -> Index:
         taps=tuple(tap.name for tap in job.taps),
         kinds=tuple(tap.kind for tap in job.taps),
         blocks=tuple(tap.block for tap in job.taps),
-        weights_sha256=weights_hash(job.weights),
+        weights_sha256=tensors_hash(job.weights),
     )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +22,10 @@ from signal_perception.finetune import speed, validation
 from signal_perception.finetune.processes import Processes
 from signal_perception.finetune.settings import Recipe, Settings
 from signal_perception.finetune.trainer import Batch, Sums, Trainer
-from signal_perception.inference import networks
+from signal_perception.inference import described, networks
 from signal_perception.inference.ahead import read_ahead
 from signal_perception.inference.device import threads_to_read
-from signal_perception.models.core import checkpoints, registry
+from signal_perception.models.core import registry
 from signal_perception.pipeline import workers
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.progress import Progress
@@ -117,8 +119,9 @@ class _Run:
             dataset=dataset,
             threads=settings.cpu_threads,
         )
+        self._says = partial(described.say, model, entry, store.classes, dataset, seed)
         if processes.first:
-            checkpoints.save(network, files.start)
+            described.save(network, files.start, self._says(trained=False))
         self._steps = steps_of(len(self._clips), self._recipe.samples, self._recipe.batch)
         self._trainer = _trainer(
             settings,
@@ -145,7 +148,7 @@ class _Run:
             while self._next < total:
                 self._epoch(speaks)
         if self._processes.first:
-            checkpoints.save(self._trainer.model, self._files.weights)
+            described.save(self._trainer.model, self._files.weights, self._says(trained=True))
         return pd.DataFrame(self._rows)
 
     def _epoch(self, progress: Progress | None) -> None:
@@ -199,13 +202,7 @@ class _Run:
     def _viewed(self, videos: Sequence[int]) -> Iterator[Batch]:
         threads = max(1, threads_to_read() // self._processes.here)
         shown = read_ahead(self._views.__getitem__, videos, threads=threads, ahead=threads + 2)
-        waiting: list[tuple[torch.Tensor, int]] = []
-        for each in shown:
-            waiting.append(each)
-            if len(waiting) == _SCORED:
-                yield _stacked(waiting)
-                waiting = []
-        if waiting:
+        while waiting := list(islice(shown, _SCORED)):
             yield _stacked(waiting)
 
     def _unmixed(self, videos: Sequence[int]) -> Sequence[int]:

@@ -2,7 +2,8 @@
 
 DVC tracks no imports: dvc.yaml lists the folders and files of each stage, and a test holds each
 list against `closure`. What lies in `pipeline/` changes speed and never results, so the closure
-ends there; files that hold a docstring alone run nothing, so they are not in it.
+ends there; files that hold a docstring alone run nothing, so they are not in it. Nor is the
+package's own `__init__.py`, which hands out the library for notebooks and which no stage asks.
 """
 
 import ast
@@ -13,6 +14,7 @@ from pathlib import Path
 PACKAGE = "signal_perception"
 SOURCE = Path(__file__).resolve().parents[2]
 PIPELINE = SOURCE / PACKAGE / "pipeline"
+_FRONT = SOURCE / PACKAGE / "__init__.py"
 
 
 def closure(script: Path, modules: Iterable[str] = ()) -> list[Path]:
@@ -27,7 +29,9 @@ def closure(script: Path, modules: Iterable[str] = ()) -> list[Path]:
         waiting += _files(name)
     while waiting:
         file = waiting.pop()
-        if file not in found and not file.is_relative_to(PIPELINE) and not _only_docstring(file):
+        if file in found or file == _FRONT or file.is_relative_to(PIPELINE):
+            continue
+        if not _only_docstring(file):
             found.add(file)
             waiting += imported_files(file)
     return sorted(found)

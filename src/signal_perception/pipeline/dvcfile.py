@@ -80,9 +80,12 @@ def stage(name: str, root: Path = Path()) -> Stage:
     """One stage by DVC's name."""
     found = stages(root)
     if name not in found:
+        kind = name.partition("@")[0]
+        alike = [each for each in found if each.partition("@")[0] == kind]
+        kinds = list(dict.fromkeys(each.partition("@")[0] for each in found))
         raise UserError(
-            f"The study has no stage {name!r}; it has {', '.join(found)}. Add its data set, "
-            f"model or seed to study.datasets, study.models or study.seeds in {PARAMS}."
+            f"The study has no stage {name!r}; it has {', '.join(alike or kinds)}. Add its data "
+            f"set, model or seed to study.datasets, study.models or study.seeds in {PARAMS}."
         )
     return found[name]
 

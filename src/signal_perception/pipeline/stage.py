@@ -94,6 +94,8 @@ def run(main: Callable[..., None] | typer.Typer) -> None:
             units.raise_if_full(error, Path(error.filename or "."))
         except UserError as sentence:
             _end(str(sentence))
+        if isinstance(error, PermissionError) and error.filename:
+            _end(f"{error.filename} may not be read or written; change its rights.")
         raise
 
 

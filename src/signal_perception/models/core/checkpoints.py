@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from signal_perception.models.core import header
 from signal_perception.pipeline.errors import UserError
 
 # TimeSformer and SlowFast; DeepSpeed; most others; mmengine and Lightning
@@ -29,11 +30,7 @@ def read(path: Path | str, sha256: str | None) -> dict[str, torch.Tensor]:
     how that begins.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(
-            f"Weights are asked from {path}, which does not exist: "
-            f"put the file there or change the path."
-        )
+    refuse_no_file(path)
     if sha256 is not None and not (found := weights_hash(path)).startswith(sha256.lower()):
         raise UserError(
             f"File {path} has SHA-256 {found}, but {sha256.lower()} is asked for: "
@@ -41,6 +38,17 @@ def read(path: Path | str, sha256: str | None) -> dict[str, torch.Tensor]:
         )
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pytorch(path)
     return _state_dict(content, path)
+
+
+def refuse_no_file(path: Path) -> None:
+    """UserError where weights are asked from what is no file."""
+    if path.is_dir():
+        raise UserError(f"Weights are asked from {path}, which is a folder: name a file in it.")
+    if not path.is_file():
+        raise UserError(
+            f"Weights are asked from {path}, which does not exist: "
+            f"put the file there or change the path."
+        )
 
 
 def load(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list[str]:
@@ -71,17 +79,17 @@ def load(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list
     return aside
 
 
-def save(model: nn.Module, path: Path | str) -> None:
+def save(model: nn.Module, path: Path | str, about: Mapping[str, Any] | None = None) -> None:
     """Write the model's state dict as safetensors: equal weights, equal bytes.
 
-    A reader never sees half a file.
+    A reader never sees half a file. about: plain values that travel with the weights.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     try:
-        save_file(state, temporary)
+        save_file(state, temporary, metadata=header.metadata(about))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -109,12 +117,16 @@ def _read_pytorch(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
-        reason = f"it calls for '{code[1]}', which could run code" if code else _first_line(error)
+        if code is None:
+            raise UserError(
+                f"File {path} is no intact PyTorch file: get it again, or give a .safetensors file."
+            ) from error
         raise UserError(
-            f"File {path} is refused: {reason}; "
+            f"File {path} is refused: it calls for '{code[1]}', which could run code; "
             f"save its state dict alone (torch.save or safetensors) where you trust it."
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    # a file of anything else can make the reader stumble anywhere
+    except Exception as error:
         raise UserError(
             f"File {path} is no intact PyTorch file ({_first_line(error)}): get it again."
         ) from error

@@ -101,6 +101,12 @@ def load_state(name: str, model: nn.Module, state: Mapping[str, torch.Tensor]) -
     return checkpoints.load(model, resized(own) if resized else own, name)
 
 
+def classes(name: str, model: nn.Module, state: Mapping[str, torch.Tensor]) -> int:
+    """How many classes the head has in weights that `load_state` takes."""
+    own = module(name).from_checkpoint(dict(state))
+    return next(len(own[key]) for key in own if key.startswith(f"{model.classifier}."))
+
+
 def taps(name: str, model: nn.Module) -> list[Tap]:
     """Every place whose activation can be recorded, in execution order."""
     return module(name).taps(model)

@@ -1,0 +1,68 @@
+"""What our files of weights say about themselves, so that one file is enough to use a model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from torch import nn
+
+from signal_perception.clips.settings import Input
+from signal_perception.inference.settings import Entry
+from signal_perception.models.core import checkpoints, header
+from signal_perception.models.core.settings import Network
+from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.params import Section, Seed, plain
+from signal_perception.pipeline.refusals import check
+
+
+class Described(Section):
+    """A trained model: what it is, what it is shown, what its logits stand for.
+
+    model: name. network, input: parts of its entry. classes: a name per logit. dataset, seed: of
+    the fine-tuning run. trained: False before its first step, where the head may be random.
+    """
+
+    model: str
+    network: Network
+    input: Input
+    classes: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    dataset: str
+    seed: Seed
+    trained: bool
+
+
+def say(
+    model: str, entry: Entry, classes: Sequence[str], dataset: str, seed: int, *, trained: bool
+) -> Described:
+    """The description of a model with this entry."""
+    return Described(
+        model=model,
+        network=entry.network,
+        input=entry.input,
+        classes=tuple(classes),
+        dataset=dataset,
+        seed=seed,
+        trained=trained,
+    )
+
+
+def save(network: nn.Module, path: Path, described: Described) -> None:
+    """Write weights with their description: equal ones, equal bytes."""
+    checkpoints.save(network, path, about=plain(described))
+
+
+def read(path: Path) -> Described | None:
+    """What a file of weights says about itself; None where it is not ours."""
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    found = header.about(path)
+    if found is None:
+        return None
+    try:
+        return check(Described, found, str(path))
+    except UserError as refusal:
+        raise UserError(
+            f"What {path} says about itself is not understood: {refusal} Use the version of this "
+            "project that wrote it, or write its weights again."
+        ) from None
