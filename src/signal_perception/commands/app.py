@@ -96,14 +96,19 @@ def inspect(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    as_json: Json = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Say how to get weights of other studies, too.")
+    ] = False,
+) -> None:
     """Say which devices, data sets and weights are present, and what to do about what is missing.
 
     Exit code 1 if the study cannot run.
     """
     from signal_perception.commands import doctor as command
 
-    raise typer.Exit(0 if command.doctor(as_json) else 1)
+    raise typer.Exit(0 if command.doctor(as_json, every) else 1)
 
 
 @app.command()

@@ -74,13 +74,16 @@ class Report:
     problems: tuple[str, ...]
 
 
-def doctor(as_json: bool = False) -> bool:
-    """Print what is found; True if the study can run."""
+def doctor(as_json: bool = False, every: bool = False) -> bool:
+    """Print what is found; True if the study can run.
+
+    every: print the commands that get weights which this study does not want, too.
+    """
     found = report(params.load())
     if as_json:
         output.as_json(found)
     else:
-        _print(found)
+        _print(found, every)
     return not found.problems
 
 
@@ -191,7 +194,7 @@ def _special(settings: params.Params) -> Iterator[str]:
                 yield f"{path} is no file, but a pipe, a socket or a device: take it away."
 
 
-def _print(found: Report) -> None:
+def _print(found: Report, every: bool) -> None:
     output.table("Devices", ("device", "what"), [_device_row(each) for each in found.devices])
     memory = found.memory
     print(f"memory: {_gb(memory['available'])} of {_gb(memory['total'])} GB are free\n")
@@ -228,7 +231,7 @@ def _print(found: Report) -> None:
         right=("train", "test", "files"),
     )
     print()
-    _print_weights(found)
+    _print_weights(found, every)
     if found.unfinished:
         print(f"half-done stages, which continue at the next run: {', '.join(found.unfinished)}")
     for problem in found.problems:
@@ -237,7 +240,7 @@ def _print(found: Report) -> None:
     print(f"the study cannot run: {number} to mend" if number else "the study can run")
 
 
-def _print_weights(found: Report) -> None:
+def _print_weights(found: Report, every: bool) -> None:
     output.table(
         "Pre-trained weights",
         ("model", "size", "in study", "state", "file"),
@@ -253,10 +256,12 @@ def _print_weights(found: Report) -> None:
         ],
     )
     absent = [each for each in found.weights if not each.present]
-    wanted = [each for each in absent if each.in_study]
-    if commands := list(dict.fromkeys(each.get for each in wanted or absent)):
-        print("to get those that are absent" + (" and wanted:" if wanted else ":"))
+    commands = list(dict.fromkeys(each.get for each in absent if each.in_study or every))
+    if commands:
+        print("to get those that are absent:")
         print("\n".join(f"  {each}" for each in commands))
+    elif absent:
+        print("this study wants none of the absent ones; doctor --all says how to get them")
     print()
 
 

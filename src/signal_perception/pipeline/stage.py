@@ -25,8 +25,8 @@ Settings = TypeVar("Settings", bound=params.Section)
 # before the news that a file of weights is missing. The variable says that it has been done.
 _FIRST = ("synthesise", "decode")
 CHECKED = "SIGNAL_PERCEPTION_CHECKED"
-# What this process has begun, for the records of what it finishes.
-_begun: list[dvcfile.Stage] = []
+# What this process has begun.
+_begun: list["Run"] = []
 
 
 class Run:
@@ -73,13 +73,19 @@ class Run:
         """Put finished work at the outputs: beginning of the declared path → file or folder."""
         self.scratch.publish({path: self.out(beginning) for beginning, path in outputs.items()})
 
+    def end(self) -> None:
+        """Forget unfinished work, of which there is none now, and keep a record of the run."""
+        if "scratch" in self.__dict__:
+            self.scratch.forget()
+        records.write(self.stage)
+
 
 def start(stage: str, *names: str | int) -> Run:
     """Begin a stage: its name in dvc.yaml and the values of its matrix, e.g. "noise", "shapes"."""
     run = Run("@".join([stage, *(["-".join(map(str, names))] if names else [])]))
     if stage in _FIRST and CHECKED not in os.environ:
         _refuse_a_study_that_would_stop()
-    _begun.append(run.stage)
+    _begun.append(run)
     return run
 
 
@@ -100,7 +106,7 @@ def run(main: Callable[..., None] | typer.Typer) -> None:
 
 
 def _recorded(main: Callable[..., None]) -> Callable[..., None]:
-    """A stage's `main`, followed by the record of what it took."""
+    """A stage's `main`, followed by the end of what it began."""
 
     @wraps(main)
     def wrapped(*arguments: Any, **named: Any) -> None:
@@ -108,7 +114,7 @@ def _recorded(main: Callable[..., None]) -> Callable[..., None]:
         # of the processes that train together the first speaks
         if os.environ.get("RANK", "0") == "0":
             while _begun:
-                records.write(_begun.pop())
+                _begun.pop().end()
 
     return wrapped
 
