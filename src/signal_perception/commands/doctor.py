@@ -22,6 +22,7 @@ from signal_perception.pipeline import params, records, workers
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.scratch import SCRATCH, unfinished
 from signal_perception.synthesise.settings import SyntheticSource
+from signal_perception.vocabulary import SPLITS
 
 # Videos that the authors distribute, on a list of the split or not.
 _DISTRIBUTED = {"hmdb51": 6766, "ucf101": 13320}
@@ -170,8 +171,8 @@ def _dataset(settings: params.Params, name: str) -> Dataset:
         found = load_catalogue(name, source, folder)
     except UserError:
         return Dataset(*about, "present, not usable", files=files, official=official)
-    sizes = (len(found.split(split)) for split in ("train", "test"))
-    return Dataset(*about, "present", *sizes, files, official)
+    train, test = (len(found.split(split)) for split in SPLITS)
+    return Dataset(*about, "present", train, test, files, official)
 
 
 def _weights(settings: params.Params) -> Iterator[Weights]:

@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import psutil
 
-from signal_perception.pipeline import workers
+from signal_perception.pipeline import progress, screen, workers
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.stage import CHECKED
 
@@ -46,13 +46,13 @@ def repro(stages: Sequence[str], upstream: Mapping[str, set[str]], lanes: int, g
     waiting = list(stages)
     running: dict = {}
     free = list(range(lanes))
-    with ThreadPoolExecutor(lanes) as pool:
+    with screen.Screen() as shown, ThreadPoolExecutor(lanes) as pool:
         while waiting or running:
             busy = {*waiting, *(stage for stage, _ in running.values())}
             ready = [stage for stage in waiting if not upstream[stage] & busy]
             for stage in ready[: len(free)]:
                 lane = free.pop(0)
-                running[pool.submit(_repro_one, stage, lane, lanes, gpus)] = (stage, lane)
+                running[pool.submit(_repro_one, stage, lane, lanes, gpus, shown)] = (stage, lane)
                 waiting.remove(stage)
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
@@ -97,8 +97,10 @@ def fitting(threads: int | None, gpus: int) -> int:
     return max(1, min(workers.cores() // threads, psutil.virtual_memory().available // _MEMORY))
 
 
-def _repro_one(name: str, lane: int, lanes: int, gpus: int) -> int:
+def _repro_one(name: str, lane: int, lanes: int, gpus: int, shown: screen.Screen) -> int:
     environment = dict(os.environ) | {workers.LANES: str(lanes), CHECKED: "1"}
+    if shown.bars:
+        environment[progress.SECONDS] = str(screen.SECONDS)
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = str(lane % gpus)
     command = [*_DVC, "--wait-for-lock", "repro", "--single-item", name]
@@ -113,7 +115,8 @@ def _repro_one(name: str, lane: int, lanes: int, gpus: int) -> int:
     ) as process:
         assert process.stdout is not None
         for line in without_hints(process.stdout):
-            print(line, end="", flush=True)
+            shown.line(name, line.rstrip("\n"))
+    shown.end(name)
     return process.returncode
 
 
