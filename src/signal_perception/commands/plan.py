@@ -2,13 +2,14 @@
 
 import heapq
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from signal_perception.commands import output
 from signal_perception.commands.forecast import estimates, speeds
 from signal_perception.commands.forecast.estimates import Estimate
+from signal_perception.commands.verify import LOCK
 from signal_perception.pipeline import dvcfile, lanes, params, records, workers
 from signal_perception.pipeline.params import Params
 
@@ -58,10 +59,13 @@ def plan(settings: Params, changed: Mapping[str, list]) -> Plan:
     stages = dvcfile.stages()
     upstream = dvcfile.upstream(stages)
     names = lanes.with_downstream(changed, upstream)
+    # by its text: parsing a file of this length takes seconds
+    lock = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else ""
+    ran = [name for name in names if f"\n  {name}:\n" in lock]
     machine, at_once = here(settings)
     forecast = estimates.Forecast(settings, machine, records.read())
     steps = tuple(
-        _step(forecast.estimate(stages[name]), _why(name, changed, upstream, names))
+        _step(forecast.estimate(stages[name]), _why(name, changed, upstream, names, ran))
         for name in names
     )
     took = {step.stage: (step.seconds or 0.0) + forecast.overhead() for step in steps}
@@ -115,10 +119,13 @@ def _why(
     changed: Mapping[str, list],
     upstream: Mapping[str, set[str]],
     names: Sequence[str],
+    ran: Collection[str],
 ) -> str:
     """Why a stage would run, in a few words."""
     if name not in changed:
         return "follows " + _few(each for each in names if each in upstream[name])
+    if name not in ran:
+        return "has not run yet"
     said = []
     for entry in changed[name]:
         if isinstance(entry, str):
