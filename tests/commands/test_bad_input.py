@@ -248,5 +248,5 @@ def test_doctor_names_every_problem(
         app.main()
     assert caught.value.code == 1
     text = capsys.readouterr().out
-    assert "data set gestures: absent; copy or link its folder to data/raw/gestures" in text
+    assert "absent; copy or link its folder to data/raw/gestures" in text
     assert "the study cannot run: 1 to mend" in text

@@ -268,7 +268,7 @@ def test_lanes_bring_everything_up_to_date(study: Path, monkeypatch: pytest.Monk
     expected = {"synthesise", "report"} | _each(ALL_OF_A_MODEL)
     assert set(stale) == expected
     lanes.repro(stale, upstream, 2, gpus=0)
-    assert lanes.changed() == set()
+    assert lanes.changed() == {}
     assert _repro(study) == set()
 
 

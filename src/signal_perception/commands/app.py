@@ -96,14 +96,19 @@ def inspect(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    as_json: Json = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Say how to get weights of other studies, too.")
+    ] = False,
+) -> None:
     """Say which devices, data sets and weights are present, and what to do about what is missing.
 
     Exit code 1 if the study cannot run.
     """
     from signal_perception.commands import doctor as command
 
-    raise typer.Exit(0 if command.doctor() else 1)
+    raise typer.Exit(0 if command.doctor(as_json, every) else 1)
 
 
 @app.command()
@@ -116,6 +121,26 @@ def use(
     from signal_perception.commands import use as command
 
     command.use_command(preset)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of videos.", callback=place.as_typed)],
+    name: Annotated[str, typer.Option(help="Name of the data set and of its study.")],
+    links: Annotated[
+        bool, typer.Option("--links", help="Take the files that links in the folder lead to.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="Look and say, write nothing.")] = False,
+    make_current: Annotated[
+        bool, typer.Option("--use", help="Make it the study at hand, as `use` does.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at FOLDER of videos; make it a data set, with a small study as a preset."""
+    from signal_perception.commands import init as command
+
+    command.init(folder, name, command.Options(links, yes, dry, make_current, as_json))
 
 
 @app.command()
@@ -157,6 +182,25 @@ def compare(
     from signal_perception.commands.compare import command
 
     command.command(first, second, as_json, html)
+
+
+@app.command()
+def plan(as_json: Json = False) -> None:
+    """Say what would run now and why, with minutes and GB of each stage, and run nothing."""
+    from signal_perception.commands import plan as command
+
+    command.plan_command(as_json)
+
+
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Hash every file that dvc.lock promises, and name what is damaged or missing.
+
+    Exit code 1 if there is any.
+    """
+    from signal_perception.commands import verify as command
+
+    raise typer.Exit(0 if command.verify_command(as_json) else 1)
 
 
 @app.command()

@@ -1,8 +1,10 @@
 """What would stop a study, found before any work starts.
 
-Missing data, missing weights, networks that do not fit their input.
+Missing data, missing weights, networks that do not fit their input. As a program (`python -m`) it
+prints a line for each, and exits with 1 where there is one.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -16,6 +18,7 @@ from signal_perception.models.core import checkpoints, registry
 from signal_perception.models.core.taps import capture
 from signal_perception.noise import grid
 from signal_perception.noise.layers import layers
+from signal_perception.pipeline import params as parameters
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import MODELS, Params
 from signal_perception.synthesise.settings import SyntheticSource
@@ -88,3 +91,9 @@ def _named(key: str, make: Callable[[], Result]) -> Result:
         return make()
     except UserError as error:
         raise UserError(f"{key}: {error}") from None
+
+
+if __name__ == "__main__":
+    found = list(problems(parameters.load()))
+    print("\n".join(found))
+    sys.exit(1 if found else 0)

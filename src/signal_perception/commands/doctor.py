@@ -1,67 +1,282 @@
 """What is here, what is missing, and what to do about it."""
 
+import configparser
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import torch
 
-from signal_perception.commands import checks
-from signal_perception.decode.settings import RAW
+from signal_perception.commands import checks, output
+from signal_perception.commands.look import special
+from signal_perception.decode.catalogue import load_catalogue
+from signal_perception.decode.listing import RawFolder
+from signal_perception.decode.official import OFFICIAL
+from signal_perception.decode.settings import RAW, OfficialSource
 from signal_perception.inference.networks import PRETRAINED
-from signal_perception.pipeline import params
-from signal_perception.pipeline.scratch import unfinished
+from signal_perception.pipeline import params, records, workers
+from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.scratch import SCRATCH, unfinished
 from signal_perception.synthesise.settings import SyntheticSource
+from signal_perception.vocabulary import SPLITS
+
+# Videos that the authors distribute, on a list of the split or not.
+_DISTRIBUTED = {"hmdb51": 6766, "ucf101": 13320}
+_CACHE = Path(".dvc/cache")
+_GITHUB = re.compile(r"github\.com/([\w.-]+/[\w.-]+), (\S+)")
 
 
-def doctor() -> bool:
-    """Print devices, study, data sets, weights and problems; True if the study can run."""
-    settings = params.load()
-    _print_devices()
-    study = settings.study
-    print(
-        f"study {study.name}: {', '.join(study.datasets)} × {', '.join(study.models)}, size "
-        f"{study.size}, runs {', '.join(map(str, study.seeds))}"
+@dataclass(frozen=True)
+class Dataset:
+    """train, test: videos on its lists; files: videos below its folder; None where not known.
+
+    official: numbers that its authors give for its split, "" where there are none.
+    """
+
+    name: str
+    kind: str
+    in_study: bool
+    state: str
+    train: int | None = None
+    test: int | None = None
+    files: int | None = None
+    official: str = ""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of pre-trained weights. get: the command that fetches it, or where it is from."""
+
+    model: str
+    size: str
+    in_study: bool
+    file: Path
+    present: bool
+    get: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is found; bytes are numbers, problems sentences."""
+
+    devices: tuple[dict, ...]
+    memory: dict[str, int]
+    disk: tuple[dict, ...]
+    versions: dict[str, str]
+    remotes: dict[str, str]
+    study: dict
+    datasets: tuple[Dataset, ...]
+    weights: tuple[Weights, ...]
+    unfinished: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def doctor(as_json: bool = False, every: bool = False) -> bool:
+    """Print what is found; True if the study can run.
+
+    every: print the commands that get weights which this study does not want, too.
+    """
+    found = report(params.load())
+    if as_json:
+        output.as_json(found)
+    else:
+        _print(found, every)
+    return not found.problems
+
+
+def report(settings: params.Params) -> Report:
+    """Look at machine, project and data."""
+    study, memory = settings.study, psutil.virtual_memory()
+    return Report(
+        tuple(_devices()),
+        {"total": memory.total, "available": memory.available},
+        tuple(_disks((Path("data"), _cache(), SCRATCH))),
+        records.versions(),
+        _remotes(),
+        params.plain(study),
+        tuple(_dataset(settings, name) for name in settings.datasets),
+        tuple(_weights(settings)),
+        tuple(unfinished()),
+        (*checks.problems(settings), *_special(settings)),
     )
-    _print_datasets(settings)
-    _print_weights(settings)
-    if stages := unfinished():
-        print(f"half-done stages, which continue at the next run: {', '.join(stages)}")
-    found = list(checks.problems(settings))
-    for problem in found:
-        print(f"problem: {problem}")
-    print("the study can run" if not found else f"the study cannot run: {len(found)} to mend")
-    return not found
 
 
-def _print_devices() -> None:
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    devices = ", ".join(gpus) or "no GPU; everything runs on the CPU"
-    print(f"devices: {devices}, {torch.get_num_threads()} CPU threads")
+def command_for(source: str, path: Path) -> str:
+    """The command that fetches a file of weights to `path`; the source itself where none is known.
+
+    A source is an address, or "github.com/<owner>/<name>, <path in it>".
+    """
+    if match := _GITHUB.fullmatch(source):
+        source = f"https://github.com/{match[1]}/raw/HEAD/{match[2]}"
+    if re.fullmatch(r"https?://\S+", source):
+        return f"curl --fail --location --create-dirs --output {path} {source}"
+    return f"get it from {source} and put it there"
 
 
-def _print_datasets(settings: params.Params) -> None:
-    for name, dataset in settings.datasets.items():
-        folder = RAW / name
-        if folder.is_dir():
-            state = f"present at {folder}"
-        elif isinstance(dataset.source, SyntheticSource):
-            state = "made by the stage synthesise"
-        else:
-            state = f"absent; copy or link its folder to {folder}"
-        print(f"data set {name}: {state}")
+def _devices() -> Iterator[dict]:
+    for number in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(number)
+        yield {"device": torch.cuda.get_device_name(number), "memory": total, "free": free}
+    threads = torch.get_num_threads()
+    yield {"device": records.processor(), "cores": workers.cores(), "threads": threads}
 
 
-def _print_weights(settings: params.Params) -> None:
-    """Weights of the study's models, and how many files the other sizes and models start from."""
-    others: set[Path] = set()
+def _disks(places: Iterable[Path]) -> Iterator[dict]:
+    for place in places:
+        # that which is not there yet will lie where its folder does
+        there = next(each for each in (place, *place.absolute().parents) if each.exists())
+        usage = shutil.disk_usage(there)
+        yield {"folder": place, "free": usage.free, "total": usage.total}
+
+
+def _config() -> configparser.ConfigParser:
+    """DVC's own configuration of this project."""
+    config = configparser.ConfigParser(interpolation=None, strict=False)
+    config.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
+    return config
+
+
+def _cache() -> Path:
+    # DVC reads this path from the folder of its configuration
+    asked = _config().get("cache", "dir", fallback="")
+    return Path(os.path.normpath(Path(".dvc") / asked)) if asked else _CACHE
+
+
+def _remotes() -> dict[str, str]:
+    config = _config()
+    found = {}
+    for section in config.sections():
+        if match := re.fullmatch(r"'?remote \"(.+)\"'?", section):
+            found[match[1]] = config.get(section, "url", fallback="")
+    return found
+
+
+def _dataset(settings: params.Params, name: str) -> Dataset:
+    source, folder = settings.datasets[name].source, RAW / name
+    about = (name, source.kind, name in settings.study.datasets)
+    official = ""
+    if isinstance(source, OfficialSource):
+        train, test = OFFICIAL[source.kind][1][source.split]
+        official = f"{train} + {test}, {_DISTRIBUTED[source.kind]} files"
+    if not folder.is_dir():
+        if isinstance(source, SyntheticSource):
+            return Dataset(*about, "made by the stage synthesise")
+        return Dataset(*about, f"absent; copy or link its folder to {folder}", official=official)
+    files = len(RawFolder(name, folder).videos())
+    try:
+        found = load_catalogue(name, source, folder)
+    except UserError:
+        return Dataset(*about, "present, not usable", files=files, official=official)
+    train, test = (len(found.split(split)) for split in SPLITS)
+    return Dataset(*about, "present", train, test, files, official)
+
+
+def _weights(settings: params.Params) -> Iterator[Weights]:
+    """One for each model and size that starts from a file."""
+    study = settings.study
     for name, sizes in settings.models.items():
         for size, entry in sizes.items():
-            if entry.pretrained is None:
-                continue
-            path = PRETRAINED / entry.pretrained.file
-            if name in settings.study.models and size == settings.study.size:
-                absent = f"absent; get it from {entry.pretrained.source}"
-                print(f"weights {name} {size}: {path}, {'present' if path.is_file() else absent}")
-            else:
-                others.add(path)
-    present = sum(path.is_file() for path in others)
-    print(f"weights of other models and sizes: {present} of {len(others)} files are present")
+            if entry.pretrained is not None:
+                path = PRETRAINED / entry.pretrained.file
+                wanted = name in study.models and size == study.size
+                get = command_for(entry.pretrained.source, path)
+                yield Weights(name, size, wanted, path, path.is_file(), get)
+
+
+def _special(settings: params.Params) -> Iterator[str]:
+    """Problems that hashing the raw files would hang at."""
+    for name in settings.study.datasets:
+        if (RAW / name).is_dir():
+            for path in special((RAW / name).resolve()):
+                yield f"{path} is no file, but a pipe, a socket or a device: take it away."
+
+
+def _print(found: Report, every: bool) -> None:
+    output.table("Devices", ("device", "what"), [_device_row(each) for each in found.devices])
+    memory = found.memory
+    print(f"memory: {_gb(memory['available'])} of {_gb(memory['total'])} GB are free\n")
+    output.table(
+        "Disk",
+        ("folder", "free GB", "total GB"),
+        [(each["folder"], _gb(each["free"]), _gb(each["total"])) for each in found.disk],
+        right=("free GB", "total GB"),
+    )
+    print("\nversions: " + ", ".join(f"{name} {each}" for name, each in found.versions.items()))
+    remotes = ", ".join(f"{name} ({url})" for name, url in found.remotes.items())
+    print(f"DVC remote: {remotes or 'none (dvc remote add -d <name> <address>)'}")
+    study = found.study
+    print(
+        f"study {study['name']}: {', '.join(study['datasets'])} × {', '.join(study['models'])}, "
+        f"size {study['size']}, runs {', '.join(map(str, study['seeds']))}\n"
+    )
+    output.table(
+        "Data sets",
+        ("name", "in study", "kind", "train", "test", "files", "official", "state"),
+        [
+            (
+                each.name,
+                _yes(each.in_study),
+                each.kind,
+                each.train,
+                each.test,
+                each.files,
+                each.official,
+                each.state,
+            )
+            for each in found.datasets
+        ],
+        right=("train", "test", "files"),
+    )
+    print()
+    _print_weights(found, every)
+    if found.unfinished:
+        print(f"half-done stages, which continue at the next run: {', '.join(found.unfinished)}")
+    for problem in found.problems:
+        print(f"problem: {problem}")
+    number = len(found.problems)
+    print(f"the study cannot run: {number} to mend" if number else "the study can run")
+
+
+def _print_weights(found: Report, every: bool) -> None:
+    output.table(
+        "Pre-trained weights",
+        ("model", "size", "in study", "state", "file"),
+        [
+            (
+                each.model,
+                each.size,
+                _yes(each.in_study),
+                "present" if each.present else "absent",
+                each.file,
+            )
+            for each in found.weights
+        ],
+    )
+    absent = [each for each in found.weights if not each.present]
+    commands = list(dict.fromkeys(each.get for each in absent if each.in_study or every))
+    if commands:
+        print("to get those that are absent:")
+        print("\n".join(f"  {each}" for each in commands))
+    elif absent:
+        print("this study wants none of the absent ones; doctor --all says how to get them")
+    print()
+
+
+def _device_row(device: dict) -> tuple[str, str]:
+    if "memory" in device:
+        said = f"GPU, {_gb(device['free'])} of {_gb(device['memory'])} GB of memory are free"
+    else:
+        said = f"CPU, {device['cores']} cores, {device['threads']} threads of PyTorch"
+    return device["device"], said
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.1f}"

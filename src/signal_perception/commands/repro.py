@@ -29,7 +29,9 @@ def repro(at_once: int | None, dry: bool) -> None:
             return
         gpus = torch.cuda.device_count()
         lanes.repro(stale, upstream, at_once or lanes.fitting(settings.cpu_threads, gpus), gpus)
+        print(lanes.HINT)
     elif not dry:
         print("Nothing has changed: all stages are up to date.")
+    if not dry:
         page = Path("reports") / settings.study.name / "index.html"
         print(f"The report is at {page.resolve()}")

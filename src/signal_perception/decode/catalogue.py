@@ -63,7 +63,8 @@ def load_catalogue(dataset: str, source: Source, folder: Path) -> Catalogue:
             f"there is no folder {folder}; copy the videos there, or link their folder there."
         )
     if isinstance(source, FolderSource) and source.manifest is None:
-        return _checked(raw, folders.drawn(raw, source.test_share, source.seed), ())
+        listed = folders.by_split(raw) or folders.drawn(raw, source.test_share, source.seed)
+        return _checked(raw, listed, ())
     listed = _by_list(raw, source)
     unlisted = {video for _, video in raw.videos()} - {each.id for each in listed}
     return _checked(raw, listed, tuple(sorted(unlisted)))

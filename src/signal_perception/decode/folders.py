@@ -1,4 +1,7 @@
-"""Data sets of one's own: a folder of videos with a manifest, or with a split that is drawn."""
+"""Data sets of one's own: a folder of videos with a manifest, or without one.
+
+Without one the split is that of its folders, or is drawn.
+"""
 
 import csv
 from pathlib import Path, PurePosixPath
@@ -6,6 +9,9 @@ from pathlib import Path, PurePosixPath
 from signal_perception.decode.listing import NEITHER, SUFFIXES, Listed, Places, RawFolder
 from signal_perception.seeding import generator
 from signal_perception.vocabulary import SPLITS
+
+# Names of a folder that holds a split.
+_TRAINING, _TEST, _VALIDATION = {"train", "training"}, {"test", "testing"}, {"val", "validation"}
 
 
 def manifest(folder: RawFolder, name: str) -> list[Listed]:
@@ -39,6 +45,23 @@ def manifest(folder: RawFolder, name: str) -> list[Listed]:
     if not listed:
         raise folder.error(f"{path} lists no videos; add a line for each.")
     return listed
+
+
+def by_split(folder: RawFolder) -> list[Listed]:
+    """The videos of folders <split>/<class>: train and test, and perhaps val.
+
+    val is the test split where no other is, else neither. Empty where a video lies elsewhere, or a
+    split is missing: then the folders at the top are classes.
+    """
+    parts = [(PurePosixPath(video).parts, video) for _, video in folder.videos(loose=False)]
+    tops = {path[0].lower() for path, _ in parts}
+    if not tops & _TRAINING or not tops - _TRAINING or any(len(path) < 3 for path, _ in parts):
+        return []
+    if not tops <= _TRAINING | _TEST | _VALIDATION:
+        return []
+    uses = dict.fromkeys(_TRAINING, "train") | dict.fromkeys(_TEST, "test")
+    uses |= dict.fromkeys(_VALIDATION, NEITHER if tops & _TEST else "test")
+    return [Listed(video, path[1], uses[path[0].lower()], video) for path, video in parts]
 
 
 def drawn(folder: RawFolder, test_share: float, seed: int) -> list[Listed]:

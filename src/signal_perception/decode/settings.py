@@ -13,7 +13,10 @@ RAW = Path("data/raw")
 
 
 class FolderSource(Section):
-    """A folder <class>/<video>, with a manifest or a split drawn from a seed of its own."""
+    """A folder <class>/<video> or <split>/<class>/<video>; with a manifest it may be any folder.
+
+    test_share, seed: of the split that is drawn where neither manifest nor folders give one.
+    """
 
     kind: Literal["folder"]
     manifest: str | None

@@ -10,17 +10,32 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import psutil
 
-from signal_perception.pipeline import workers
+from signal_perception.pipeline import progress, screen, workers
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.stage import CHECKED
 
 # Memory that a stage of the default study stays below, bytes.
 _MEMORY = 2 << 30
 _DVC = [sys.executable, "-m", "dvc"]
+# What DVC says after every stage; `HINT` says it once.
+_HINTS = (
+    "To track the changes with git, run:",
+    "To enable auto staging, run:",
+    "git add dvc.lock",
+    "dvc config core.autostage true",
+    "Use `dvc push` to send your updates",
+    "Updating lock file 'dvc.lock'",
+    "Generating lock file 'dvc.lock'",
+)
+HINT = (
+    "To keep these results in Git: git add dvc.lock reports && git commit. To share the data "
+    "behind them: dvc push (after dvc remote add)."
+)
 
 
 def repro(stages: Sequence[str], upstream: Mapping[str, set[str]], lanes: int, gpus: int) -> None:
@@ -31,13 +46,13 @@ def repro(stages: Sequence[str], upstream: Mapping[str, set[str]], lanes: int, g
     waiting = list(stages)
     running: dict = {}
     free = list(range(lanes))
-    with ThreadPoolExecutor(lanes) as pool:
+    with screen.Screen() as shown, ThreadPoolExecutor(lanes) as pool:
         while waiting or running:
             busy = {*waiting, *(stage for stage, _ in running.values())}
             ready = [stage for stage in waiting if not upstream[stage] & busy]
             for stage in ready[: len(free)]:
                 lane = free.pop(0)
-                running[pool.submit(_repro_one, stage, lane, lanes, gpus)] = (stage, lane)
+                running[pool.submit(_repro_one, stage, lane, lanes, gpus, shown)] = (stage, lane)
                 waiting.remove(stage)
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
@@ -51,14 +66,17 @@ def repro(stages: Sequence[str], upstream: Mapping[str, set[str]], lanes: int, g
                     )
 
 
-def changed() -> set[str]:
-    """Stages whose inputs, code, parameters or outputs differ from dvc.lock, by `dvc status`."""
+def changed() -> dict[str, list]:
+    """Stages whose inputs, code, parameters or outputs differ from dvc.lock, by `dvc status`.
+
+    With what differs, as DVC says it: {"changed deps": {path: "modified"}}, "changed command", ….
+    """
     asked = subprocess.run(
         [*_DVC, "status", "--json"], stdout=subprocess.PIPE, text=True, check=False
     )
     if asked.returncode != 0:
         raise UserError("DVC cannot tell what has changed (its message stands above); mend it.")
-    return set(json.loads(asked.stdout))
+    return dict(json.loads(asked.stdout))
 
 
 def with_downstream(stages: Iterable[str], upstream: Mapping[str, set[str]]) -> list[str]:
@@ -79,8 +97,10 @@ def fitting(threads: int | None, gpus: int) -> int:
     return max(1, min(workers.cores() // threads, psutil.virtual_memory().available // _MEMORY))
 
 
-def _repro_one(name: str, lane: int, lanes: int, gpus: int) -> int:
-    environment = dict(os.environ) | {workers.LANES: str(lanes)}
+def _repro_one(name: str, lane: int, lanes: int, gpus: int, shown: screen.Screen) -> int:
+    environment = dict(os.environ) | {workers.LANES: str(lanes), CHECKED: "1"}
+    if shown.bars:
+        environment[progress.SECONDS] = str(screen.SECONDS)
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = str(lane % gpus)
     command = [*_DVC, "--wait-for-lock", "repro", "--single-item", name]
@@ -94,6 +114,15 @@ def _repro_one(name: str, lane: int, lanes: int, gpus: int) -> int:
         errors="replace",
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
+        for line in without_hints(process.stdout):
+            shown.line(name, line.rstrip("\n"))
+    shown.end(name)
     return process.returncode
+
+
+def without_hints(lines: Iterable[str]) -> Iterator[str]:
+    """What DVC and a stage say, without the advice that DVC repeats after every stage.
+
+    Blank lines go with it: DVC sets them around its advice alone.
+    """
+    return (line for line in lines if line.strip() and not line.strip().startswith(_HINTS))

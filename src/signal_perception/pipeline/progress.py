@@ -3,6 +3,7 @@
 Plain lines, at most one every ten seconds, where the output is no terminal.
 """
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,16 @@ from tqdm import tqdm
 
 T = TypeVar("T")
 
+# Seconds between two lines; the lanes ask for more of them, to draw bars.
+SECONDS = "SIGNAL_PERCEPTION_SECONDS_BETWEEN_LINES"
 _SECONDS_BETWEEN_LINES = 10.0
+# What the bars of this process counted, for the record of the stage.
+_counted: list[dict[str, str | int | float]] = []
+
+
+def counted() -> list[dict[str, str | int | float]]:
+    """Of each finished bar of this process: unit, how many, how many were done before, seconds."""
+    return list(_counted)
 
 
 class Progress:
@@ -38,6 +48,7 @@ class Progress:
                 dynamic_ncols=True,
                 leave=True,
             )
+        self._between = float(os.environ.get(SECONDS, _SECONDS_BETWEEN_LINES))
         self._start = self._last = time.monotonic()
 
     def __enter__(self) -> "Progress":
@@ -46,11 +57,14 @@ class Progress:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
+        seconds = time.monotonic() - self._start
         if self._bar is not None:
             self._bar.close()
         elif kind is None and self.total:
-            seconds = time.monotonic() - self._start
             self._line(f"{self._count} of {self.total} {self.unit}s, {seconds:.1f} s")
+        if kind is None and self.total:
+            done = {"unit": self.unit, "count": self._count, "before": self._first}
+            _counted.append({**done, "seconds": round(seconds, 2)})
 
     def advance(self, pieces: int = 1, note: str = "") -> None:
         """Count pieces of work as done; `note` stands beside the bar."""
@@ -61,7 +75,7 @@ class Progress:
             self._bar.update(pieces)
             return
         now = time.monotonic()
-        if now - self._last >= _SECONDS_BETWEEN_LINES and self._count < self.total:
+        if now - self._last >= self._between and self._count < self.total:
             rate = (self._count - self._first) / (now - self._start)
             left = (self.total - self._count) / rate
             done = f"{self._count} of {self.total} {self.unit}s"

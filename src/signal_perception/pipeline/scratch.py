@@ -52,6 +52,12 @@ class Scratch:
         """
         for source, target in outputs.items():
             units.place(source, target)
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove all but caches, of a stage that is finished; nothing where that is done."""
+        if not self._home.exists():
+            return
         for folder in self._home.iterdir():
             if folder not in self._caches:
                 shutil.rmtree(folder)

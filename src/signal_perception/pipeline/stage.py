@@ -5,21 +5,28 @@ user's mistake ends it with one sentence and exit code 1, never with a traceback
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 
 import signal_perception
-from signal_perception.pipeline import dvcfile, params, units
+from signal_perception.pipeline import dvcfile, params, records, units
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.scratch import Scratch
 
 Settings = TypeVar("Settings", bound=params.Section)
+# Stages that begin a study: before them all of it is checked, so that no hour of decoding comes
+# before the news that a file of weights is missing. The variable says that it has been done.
+_FIRST = ("synthesise", "decode")
+CHECKED = "SIGNAL_PERCEPTION_CHECKED"
+# What this process has begun.
+_begun: list["Run"] = []
 
 
 class Run:
@@ -66,16 +73,26 @@ class Run:
         """Put finished work at the outputs: beginning of the declared path → file or folder."""
         self.scratch.publish({path: self.out(beginning) for beginning, path in outputs.items()})
 
+    def end(self) -> None:
+        """Forget unfinished work, of which there is none now, and keep a record of the run."""
+        if "scratch" in self.__dict__:
+            self.scratch.forget()
+        records.write(self.stage)
+
 
 def start(stage: str, *names: str | int) -> Run:
     """Begin a stage: its name in dvc.yaml and the values of its matrix, e.g. "noise", "shapes"."""
-    return Run("@".join([stage, *(["-".join(map(str, names))] if names else [])]))
+    run = Run("@".join([stage, *(["-".join(map(str, names))] if names else [])]))
+    if stage in _FIRST and CHECKED not in os.environ:
+        _refuse_a_study_that_would_stop()
+    _begun.append(run)
+    return run
 
 
 def run(main: Callable[..., None] | typer.Typer) -> None:
     """Run a stage's `main` (its arguments become the command line) or a whole application."""
     try:
-        main() if isinstance(main, typer.Typer) else typer.run(main)
+        main() if isinstance(main, typer.Typer) else typer.run(_recorded(main))
     except UserError as error:
         _end(str(error))
     except OSError as error:
@@ -88,11 +105,43 @@ def run(main: Callable[..., None] | typer.Typer) -> None:
         raise
 
 
+def _recorded(main: Callable[..., None]) -> Callable[..., None]:
+    """A stage's `main`, followed by the end of what it began."""
+
+    @wraps(main)
+    def wrapped(*arguments: Any, **named: Any) -> None:
+        main(*arguments, **named)
+        # of the processes that train together the first speaks
+        if os.environ.get("RANK", "0") == "0":
+            while _begun:
+                _begun.pop().end()
+
+    return wrapped
+
+
 def _end(sentence: str) -> None:
     # DVC names the stage by itself; by hand the script's name helps
     place = os.environ.get("DVC_STAGE", Path(sys.argv[0]).name)
     print(f"error in {place}: {sentence}", file=sys.stderr)
     raise SystemExit(1) from None
+
+
+def _refuse_a_study_that_would_stop() -> None:
+    """UserError where a data set of the study cannot be read, or a model cannot run on one."""
+    # in a process of its own: no stage depends on the checks, and decoding needs no PyTorch
+    asked = subprocess.run(
+        [sys.executable, "-m", "signal_perception.commands.checks"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if asked.returncode == 0:
+        return
+    problems = asked.stdout.splitlines()
+    if not problems:
+        raise UserError("The study could not be checked; what went wrong stands above.")
+    more = f" ({len(problems) - 1} more: signal-perception doctor)" if problems[1:] else ""
+    raise UserError(f"The study cannot run, so nothing was begun{more}. {problems[0]}")
 
 
 def _refuse_links_out(outs: Iterable[Path]) -> None:

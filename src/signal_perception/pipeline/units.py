@@ -180,14 +180,15 @@ def raise_if_full(error: OSError, target: Path) -> None:
 def _full(target: Path, source: Path | None = None) -> UserError:
     place = next(folder for folder in (target, *target.absolute().parents) if folder.exists())
     free = shutil.disk_usage(place).free
-    needs = f" and {source} needs {_size(source) / 1e6:.1f} MB" if source else ""
+    needs = f" and {source} needs {size(source) / 1e6:.1f} MB" if source else ""
     return UserError(
         f"The disk of {target} is full: {free / 1e6:.1f} MB are free{needs}; make room and run "
         "again: finished work is not lost."
     )
 
 
-def _size(path: Path) -> int:
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files)
 
