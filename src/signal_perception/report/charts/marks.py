@@ -93,8 +93,9 @@ def interval(low: str, high: str, digits: int = 1) -> str:
     """An expression of Vega: two fields as "12.3–45.6", rounded outwards; "none" without one."""
     scale = 10**digits
     start, end = (
-        f"format({rounded}(datum.{name} * {scale}) / {scale}, '.{digits}f')"
-        for rounded, name in (("floor", low), ("ceil", high))
+        # 12.300000000000001 is 12.3, and is not rounded up
+        f"format({rounded}(datum.{name} * {scale} {exact}) / {scale}, '.{digits}f')"
+        for rounded, name, exact in (("floor", low, "+ 1e-8"), ("ceil", high, "- 1e-8"))
     )
     # "−3–−1" cannot be read
     dash = f"(datum.{low} < 0 ? ' to ' : '–')"
@@ -126,7 +127,7 @@ def note(name: str, base: alt.Chart, text: str, colour: str = DARK) -> alt.Chart
         base.transform_aggregate(rows="count()")
         .transform_filter("datum.rows > 0")
         .transform_calculate(note=text)
-        .mark_text(fontSize=13, color=colour, **place)
+        .mark_text(fontSize=alt.expr("min(13, width / 28)"), color=colour, **place)
         .encode(text=alt.Text("note", type="nominal"))
         .properties(name=name)
     )
