@@ -49,13 +49,8 @@ def spectrogram_chart(rows: pd.DataFrame, tables: Tables, statistic: str) -> Cha
     }
     # both scales begin and end with the clip's, which controls may lie outside of
     low, high = (depth_layers.end(ends, "quantity", side) for side in (0, 1))
-    scale = alt.Scale(
-        scheme="cividis",
-        domainMin=alt.ExprRef(low),
-        domainMax=alt.ExprRef(high),
-        clamp=True,
-        nice=False,
-    )
+    domain = [alt.ExprRef(low), alt.ExprRef(high)]
+    scale = alt.Scale(scheme="cividis", domain=domain, clamp=True, nice=False, zero=False)
     quantities = {"corrected": "Δ + ½ ln T′", "delta": "Δ"}
     show = inputs.choice("quantity", "Show", list(quantities), list(quantities.values()))
     shift = "quantity === 'corrected' ? 0.5 * log(datum.tokens) : 0"

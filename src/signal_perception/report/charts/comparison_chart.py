@@ -143,7 +143,9 @@ def _against_hertz(found: pd.DataFrame, models: list[str], reading: Reading) -> 
     value, low, high = _SHOWN
     y = depth_layers.value_axis("log amplitude", _hertz_limits(found), "quantity", value)
     ticks = [part * 2.0**power for power in range(-6, 7) for part in (1, 1.5)]
-    scale = alt.Scale(type="log", nice=False, padding=12)
+    hertz = depth.numbers(found, "hz")
+    lowest, highest = float(hertz.min()), float(hertz.max())
+    scale = alt.Scale(type="log", domain=[lowest / 1.05, highest * 1.05], nice=False)
     axis = alt.Axis(values=ticks, format="~g")
     x = alt.X("hz:Q", title="frequency, Hz", scale=scale, axis=axis)
     tooltip = depth_layers.tooltip("Δ", list(found), "model", "tap", "kind")

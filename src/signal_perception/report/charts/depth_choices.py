@@ -13,8 +13,8 @@ EVERY = "all models"
 BINS = {"poster": "the poster's", "nyquist": "Nyquist"}
 POINT = "Point at a marker for its numbers."
 CLICK = (
-    "Click models in the legend to see these alone, double-click for all. Point at a marker for "
-    "its numbers; values beyond the axis are counted in its corner."
+    "Click models in the legend to see these alone, and again to let them go. Point at a marker "
+    "for its numbers; values beyond the axis are counted in its corner."
 )
 HOVER = "Point at a marker for its numbers; values beyond the axis are counted in its corner."
 

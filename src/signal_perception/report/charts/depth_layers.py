@@ -114,20 +114,11 @@ def depth_axis(field: str = "x") -> alt.X:
     return alt.X(f"{field}:Q", title="normalised depth", scale=scale, axis=axis)
 
 
-def zero_axis() -> alt.Axis:
-    """An axis whose line at 0 stands out."""
-    at_zero = "datum.value === 0"
-    return alt.Axis(
-        gridColor=alt.condition(at_zero, alt.value(marks.DARK), alt.value("#e4e4e4")),
-        gridWidth=alt.condition(at_zero, alt.value(1.2), alt.value(0.6)),
-    )
-
-
 def value_axis(title: str, limits: Limits, key: str, field: str = "value") -> alt.Y:
     """A field between limits; key: an expression, which of them."""
     low, high = (end(limits, key, side) for side in (0, 1))
-    scale = alt.Scale(domainMin=alt.ExprRef(low), domainMax=alt.ExprRef(high), nice=False)
-    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=zero_axis())
+    scale = alt.Scale(domain=[alt.ExprRef(low), alt.ExprRef(high)], nice=False, zero=False)
+    return alt.Y(f"{field}:Q", title=title, scale=scale)
 
 
 def end(limits: Limits, key: str, side: int) -> str:
@@ -149,7 +140,7 @@ def drawn(
     tested: bool = False,
     sure: str = SURE,
 ) -> list[alt.Chart]:
-    """Band, line and markers; a bar where a tap is alone on its line.
+    """A line at 0, band, line and markers; a bar where a tap is alone on its line.
 
     Parameters
     ----------
@@ -180,7 +171,14 @@ def drawn(
     points = points.encode(
         **shared, y=y, shape=look.shape, fill=look.fill, fillOpacity=filled, tooltip=list(tooltip)
     )
-    return [band, bars, line.properties(name="lines"), points.properties(name="marks")]
+    return [zero(y), band, bars, line.properties(name="lines"), points.properties(name="marks")]
+
+
+def zero(y: alt.Y) -> alt.Chart:
+    """A line at 0, in the colour of the page's letters."""
+    once = alt.Chart(name="zero").transform_aggregate(rows="count()")
+    at_zero = alt.YDatum(0, title=y["title"], scale=y["scale"])
+    return once.mark_rule(clip=True, strokeWidth=1, aria=False).encode(y=at_zero)
 
 
 def behind(look: Look, y: alt.Y, where: str, dash: Sequence[int], name: str) -> alt.Chart:

@@ -116,7 +116,7 @@ def _diagonals(found: pd.DataFrame) -> dict[str, Any]:
     points = alt.Chart(name="marks").mark_point(clip=True, filled=True, size=28, opacity=1)
     points = points.encode(x=x, y=y, color=color, tooltip=tooltip)
     return depth_layers.finished(
-        [lines, points],
+        [depth_layers.zero(y), lines, points],
         [depth_choices.model(names)],
         [
             depth_steps.only("datum.model === one"),
