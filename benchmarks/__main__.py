@@ -5,6 +5,7 @@
     python -m benchmarks decoding loading    some of them
     python -m benchmarks noise               cells of noise against plain loops (6 minutes)
     python -m benchmarks training            what loading costs a training run (minutes)
+    python -m benchmarks report              the page of a full-size study, part by part (2 minutes)
     python -m benchmarks activations --help  what activations, means and spectra cost
     python -m benchmarks gpu --help          what a GPU makes of the project
 
@@ -25,6 +26,7 @@ from benchmarks import (
     noise_naive,
     noise_precision,
     poster,
+    report,
     training,
 )
 from signal_perception.pipeline import stage
@@ -38,9 +40,10 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "forward_passes": lambda: chain(forward_passes.rates(), forward_passes.peers()),
     "noise": lambda: chain(noise.measure(), noise_naive.measure(), noise_precision.measure()),
     "training": training.measure,
+    "report": report.measure,
 }
 # Parts that take minutes, measured where they are named.
-_LONG = ("noise", "training")
+_LONG = ("noise", "training", "report")
 # Parts that are commands: benchmarks.<name>.command.
 COMMANDS = ("activations", "gpu")
 
