@@ -6,6 +6,7 @@
     python -m benchmarks noise               cells of noise against plain loops (6 minutes)
     python -m benchmarks reference           rates for `plan`, from records of a finished study
     python -m benchmarks training            what loading costs a training run (minutes)
+    python -m benchmarks report              the page of a full-size study, part by part (2 minutes)
     python -m benchmarks activations --help  what activations, means and spectra cost
     python -m benchmarks gpu --help          what a GPU makes of the project
 
@@ -27,6 +28,7 @@ from benchmarks import (
     noise_precision,
     poster,
     reference,
+    report,
     training,
 )
 from signal_perception.pipeline import stage
@@ -41,9 +43,10 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "noise": lambda: chain(noise.measure(), noise_naive.measure(), noise_precision.measure()),
     "training": training.measure,
     "reference": reference.measure,
+    "report": report.measure,
 }
 # Parts that take minutes or write a file, measured where they are named.
-_LONG = ("noise", "training", "reference")
+_LONG = ("noise", "training", "reference", "report")
 # Parts that are commands: benchmarks.<name>.command.
 COMMANDS = ("activations", "gpu")
 

@@ -56,7 +56,7 @@ def test_the_poster_stands_beside_its_own_data_sets_with_a_test_or_the_reason_fo
     shown = accuracy_alone(dataset="hmdb51", accuracy={"i3d": ours, "swin": accuracy()})
     source = {"source": {"kind": "hmdb51", "split": 1}, "flip": True}
     page_text = text(make_page(shown, datasets={"hmdb51": source}).html)
-    assert "71.44 / 93.20 Kinetics-400 74.30 +0.5 (−2.7 to +3.6), p = 0.779" in page_text
+    assert "71.44 / 93.20 Kinetics-400 74.30 +0.5 (−2.8 to +3.7), p = 0.779" in page_text
     assert "75.16 / 93.46 Kinetics-400 – 128 videos, the poster has 1530" in page_text
     assert "Newcombe" in page_text
     assert "Newcombe" not in text(make_page(accuracy_alone()).html)

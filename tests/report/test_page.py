@@ -107,7 +107,7 @@ def test_the_numbers_are_on_the_page(made: Page) -> None:
         "W_V − W_Q 9 −20.0 (−22.0 to −18.0) 0.001 0.50, 0.25 W_V",
         # rounded −0.02
         "front third − rear third 9 0.0 (",
-        "Figure 2: TimeSformer (divided) loses 30.0 points; there is no other model.",
+        "Figure 2: TimeSformer (divided) loses 30.0 points, 29.6–30.4; there is no other model.",
         "TimeSformer (divided): one curve; κ alone explains",
         "noise in W_V whitens the spectrum (Δ rises at 4 of 4 taps).",
         "+0.105",

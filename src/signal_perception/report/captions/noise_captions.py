@@ -43,7 +43,7 @@ def cells(
         f"{what}{f' ({fixed})' if fixed else ''}. Each cell: the mean over {_repeats(table)} of "
         "the noise, and the 95 % interval over repeats and "
         f"{spectral_captions.videos({model: table})}. {_clean(main, views)} Colours run from "
-        "chance to clean, or as far as cells go beyond.",
+        "chance to clean: beyond these ends they stay, and grey is no value.",
         runs.in_words([runs.number(table)]),
         KAPPA,
     ]
@@ -71,7 +71,8 @@ def models(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Sentences under all models side by side."""
     return [
         "Retention of top-1, mean over the cells of a panel, and below it the mean κ of these "
-        "cells: panels with other κ are not disturbed alike. Grey: the model has no such panel.",
+        "cells: panels with other κ are not disturbed alike. Grey: the model has no such panel, or "
+        "is not shown to be above chance without noise, and has nothing to retain.",
         f"{RETENTION} {KAPPA} Means over {spectral_captions.videos(tables)}; the contrasts above "
         "are what is tested.",
     ]
@@ -85,7 +86,8 @@ def retention(cut: Slice) -> list[str]:
         f"Bands: 95 % over {_repeats(pd.concat(cut.tables.values()))} and "
         f"{spectral_captions.videos(cut.tables)}; {axis} = 0 is the clean model itself. "
         f"{runs.in_words(runs.numbers(cut.tables))}",
-        RETENTION,
+        f"{RETENTION} Models that are not shown to be above chance without noise are left out: "
+        "they have nothing to retain.",
     ]
 
 

@@ -32,10 +32,7 @@ def comparison_figure(depths: Tables, bins: Tables, reading: Reading, *, dpi: in
             axis.set(title=title, xlabel=lines.X_LABEL, xlim=(-0.03, 1.03))
         axes[0].set_ylabel(lines.Y_LABEL)
         _against_hertz(axes[3], bins, reading)
-        limits = [axis.get_ylim() for axis in axes]
-        for axis in axes:
-            # Δ of all panels is one quantity: heights can be compared
-            axis.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+        lines.one_scale(list(axes))
         style.legend(figure, lines.model_handles(list(depths)), "outside lower center")
     return figure
 

@@ -33,16 +33,19 @@ def controls_figure(tables: Tables, reading: Reading, *, dpi: int) -> Figure:
     """
     looks = palette.of_models(list(tables))
     with style.look():
-        figure, axes = lines.panels(list(tables), dpi=dpi)
-        for model, axis in axes.items():
-            _panel(axis, tables[model], looks[model], reading)
+        figure, axes = lines.panels(list(tables), dpi=dpi, sharey=True)
+        notes = {
+            model: _panel(axis, tables[model], looks[model], reading)
+            for model, axis in axes.items()
+        }
+        lines.notes_below(axes, notes, _COLORS["static"])
         lines.label_first_column(axes, lines.Y_LABEL)
         style.legend(figure, _handles(depth.controls(tables)), "outside lower center")
     return figure
 
 
-def _panel(axis: Axes, table: pd.DataFrame, look: tuple[str, str], reading: Reading) -> None:
-    """One model: the clip, then every control that is near enough to it."""
+def _panel(axis: Axes, table: pd.DataFrame, look: tuple[str, str], reading: Reading) -> list[str]:
+    """One model: the clip, then every control that is near enough to it; notes on the others."""
     clip = depth.profile(table, "a", reading)
     pixels = depth.of_input(table, reading)
     drawn = lines.broken(clip)
@@ -62,8 +65,7 @@ def _panel(axis: Axes, table: pd.DataFrame, look: tuple[str, str], reading: Read
         pixels = depth.of_input(table, reading, control=control)
         if pixels >= lowest:
             axis.axhline(pixels, linewidth=0.7, **_dashes(control))
-    if notes:
-        lines.note_below(axis, notes, _COLORS["static"])
+    return notes
 
 
 def _below_the_axis(control: str, values: NDArray[np.float64]) -> str:

@@ -144,12 +144,22 @@ def panel_handles(titles: Iterable[str], linestyle: Literal["-", "None"] = "None
     ]
 
 
-def note_below(axis: Axes, notes: Sequence[str], color: str) -> None:
-    """Lines of text inside the axis at its bottom, which is made longer for them."""
-    place = {"transform": axis.transAxes, "ha": "center", "va": "bottom"}
-    axis.text(0.5, 0.02, "\n".join(notes), fontsize=7.5, color=color, **place)
-    low, high = axis.get_ylim()
-    axis.set_ylim(low - 0.08 * len(notes) * (high - low), high)
+def notes_below(axes: Mapping[str, Axes], notes: Mapping[str, Sequence[str]], color: str) -> None:
+    """Lines of text at the bottom of panels of one vertical axis, which is made longer for them."""
+    for model, said in notes.items():
+        place = {"transform": axes[model].transAxes, "ha": "center", "va": "bottom"}
+        axes[model].text(0.5, 0.02, "\n".join(said), fontsize=7.5, color=color, **place)
+    most = max(map(len, notes.values()), default=0)
+    for axis in list(axes.values())[:1]:
+        low, high = axis.get_ylim()
+        axis.set_ylim(low - 0.08 * most * (high - low), high)
+
+
+def one_scale(axes: Sequence[Axes]) -> None:
+    """Give panels that are compared the same vertical limits: those that show all of them."""
+    limits = [axis.get_ylim() for axis in axes]
+    for axis in axes:
+        axis.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
 def signed(value: float, digits: int = 1) -> str:

@@ -51,10 +51,12 @@ def spatial_depth_figure(tables: Tables, statistic: str, *, dpi: int) -> Figure:
     with style.look():
         figure = style.figure((10, 4.4), dpi)
         drawn = set()
-        for axis, (transform, title) in zip(figure.subplots(1, 2), _TITLES.items()):
+        axes = figure.subplots(1, 2)
+        for axis, (transform, title) in zip(axes, _TITLES.items()):
             drawn |= _top_bins(axis, tables, reading, transform)
             axis.set(title=title, xlabel=lines.X_LABEL, xlim=(-0.03, 1.03))
             axis.set_ylabel(lines.Y_LABEL)
+        lines.one_scale(list(axes))
         models = [model for model in tables if model in drawn]
         style.legend(figure, lines.model_handles(models), "outside lower center")
     return figure

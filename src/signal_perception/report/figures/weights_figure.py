@@ -44,6 +44,7 @@ def weights_figure(
         limits = lines.limits(depth.numbers(pd.concat(shown), "value", "low", "high"), least=0.25)
         for axis in below.values():
             axis.set_ylim(*limits)
+        lines.one_scale(list(above.values()))
         lines.label_first_column(above, lines.Y_LABEL)
         lines.label_first_column(below, "other − own")
         style.legend(figure, _handles(looks, dataset), "outside lower center")

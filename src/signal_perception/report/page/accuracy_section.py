@@ -137,8 +137,8 @@ def _ece(results: Results) -> dict[str, str]:
     for model, metrics in results.accuracy.items():
         if "ece" in metrics:
             numbers = (metrics[name] for name in ("ece", "ece_low", "ece_high"))
-            known = (float("nan") if value is None else value for value in numbers)
-            found[naming.model(model)] = rounding.estimate(*known, 1, 1)
+            value, low, high = (float("nan") if each is None else each for each in numbers)
+            found[naming.model(model)] = rounding.estimate(value, low, high, 1, 1)
     return found
 
 

@@ -112,7 +112,7 @@ def decoding(table: pd.DataFrame) -> Decoding:
 def _noise_row(title: str, cells: pd.DataFrame) -> NoiseRow:
     weakest = cells.loc[cells["top1_mean"].idxmin()]
     place = (f"{symbol} = {weakest[key]:g}" for key, symbol in noise_cells.SYMBOLS.items())
-    retained = (float(weakest[f"retention{end}"]) for end in ("", "_low", "_high"))
+    retained, low, high = (float(weakest[f"retention{end}"]) for end in ("", "_low", "_high"))
     defined = noise_cells.retention_is_defined(cells).all()
     return NoiseRow(
         panel=noise_cells.plain(title),
@@ -122,7 +122,7 @@ def _noise_row(title: str, cells: pd.DataFrame) -> NoiseRow:
         top5=_span(cells.loc[:, "top5_mean"]),
         weakest=", ".join(place),
         retention=(
-            rounding.estimate(*retained, 2, 2)
+            rounding.estimate(retained, low, high, 2, 2)
             if defined
             else f"{rounding.NONE} ({noise_cells.AT_CHANCE})"
         ),

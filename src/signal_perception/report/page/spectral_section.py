@@ -118,7 +118,7 @@ class _Drawing:
             return None
         return self._picture(
             "motion",
-            motion_figure(tables, self.reading, dpi=self.report.dpi),
+            partial(motion_figure, tables, self.reading, dpi=self.report.dpi),
             "Is it motion? Clip minus static control along the depth",
             spectral_captions.motion(tables, self.reading),
         )
