@@ -1,11 +1,14 @@
-"""Stage report: figures, one page and Table 1 from the tables of the study at hand."""
+"""Stage report: figures and Table 1 from the tables of the study at hand, and the page beside them.
+
+The page is no output: it says where and when it was made, and can be written again at any time.
+"""
 
 import json
 
 from signal_perception.pipeline import dvcfile, stage
 from signal_perception.pipeline.units import write_atomically
 from signal_perception.report import plots, summary
-from signal_perception.report.page import page
+from signal_perception.report.page import page, provenance
 from signal_perception.report.results import tables
 from signal_perception.report.results.depth import Reading
 from signal_perception.report.settings import Settings
@@ -13,8 +16,8 @@ from signal_perception.report.settings import Settings
 
 def main() -> None:
     run = stage.start("report")
-    settings = run.settings(Settings)
-    results = tables.read_study(settings.study, dvcfile.stages())
+    settings, stages = run.settings(Settings), dvcfile.stages()
+    results = tables.read_study(settings.study, stages)
     reading = Reading(settings.report.point, settings.report.statistic)
     text = json.dumps(summary.summary(results, reading), indent=2) + "\n"
     write_atomically(run.out("reports/summary.json"), lambda path: path.write_text(text, "utf-8"))
@@ -23,14 +26,15 @@ def main() -> None:
     for name, table in plots.plots(results, reading).items():
         target = run.out("reports/plots") / name
         write_atomically(target, lambda path, table=table: table.to_csv(path, index=False))
-    made = page.page(results, settings)
-    folder = f"reports/{settings.study.name}"
-    figures, html = run.out(f"{folder}/figures"), run.out(f"{folder}/index.html")
+    made = page.page(results, settings, provenance.facts(stages))
+    folder = page.place(settings).parent
     for name, picture in made.figures.items():
-        write_atomically(figures / name, lambda path, picture=picture: path.write_bytes(picture))
+        target = run.out(f"{folder}/figures") / name
+        write_atomically(target, lambda path, picture=picture: path.write_bytes(picture))
     for name, text in made.tables.items():
         target = run.out(f"{folder}/tables") / name
         write_atomically(target, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+    html = page.place(settings)
     write_atomically(html, lambda path: path.write_text(made.html, encoding="utf-8"))
     print(f"The report is at {html.resolve()}")
 

@@ -9,6 +9,8 @@ import pytest
 
 from signal_perception.pipeline.params import Study
 from signal_perception.report.page.page import Page, page
+from signal_perception.report.page.parts import Sources
+from signal_perception.report.page.provenance import Facts, StageRun
 from signal_perception.report.results.tables import Results
 from signal_perception.report.settings import Report, Settings
 from tests.support.results import accuracy, results, sampling
@@ -17,7 +19,12 @@ from tests.support.spectral_tables import depth_table, spectra_table
 NO_NOISE: dict[str, Any] = {"noise": {}, "contrasts": {}, "robustness": {}, "noise_spectra": {}}
 
 
-def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
+# A page without charts holds every figure as a picture.
+FIGURES = Sources()
+FACTS = Facts("0123abcd", {"Python": "3.11"}, (StageRun("report"),))
+
+
+def make_settings(**sections: dict[str, Any]) -> Settings:
     noise = {"bootstrap": 200, "scale": "rel_fro"}
     given: dict[str, dict[str, Any]] = {
         "datasets": {"shapes": {"source": {"kind": "synthetic"}, "flip": False}, "gestures": {}},
@@ -28,7 +35,7 @@ def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
         "noise": noise,
     }
     sections = {name: given[name] | values for name, values in sections.items()}
-    settings = Settings(
+    return Settings(
         seed=0,
         study=Study(
             name="mine",
@@ -41,7 +48,10 @@ def make_page(*parts: Results, **sections: dict[str, Any]) -> Page:
         report=Report(dpi=50, statistic="log_mean", point="poster", controls=True),
         **(given | sections),
     )
-    return page(parts, settings)
+
+
+def make_page(*parts: Results, sources: Sources = FIGURES, **sections: dict[str, Any]) -> Page:
+    return page(parts, make_settings(**sections), FACTS, sources)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +60,9 @@ def made() -> Page:
 
 
 def text(html: str) -> str:
-    """The page without its pictures and tags, white space made one."""
-    return " ".join(re.sub(r"<[^>]+>", " ", html[html.index("<body") :]).split())
+    """The page without its scripts, pictures and tags, white space made one."""
+    body = re.sub(r"<script.*?</script>", "", html[html.index("<body") :], flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
 def test_the_same_tables_give_the_same_bytes(made: Page) -> None:
@@ -138,7 +149,8 @@ def test_an_accuracy_over_fewer_videos_is_marked(made: Page) -> None:
 
 def test_surfaces_are_folded_away_and_read_second(made: Page) -> None:
     html = made.html
-    cells = html.index("TimeSformer (divided), shapes: noise by component, σ × γ.</strong>")
+    start = html.index("model by model</h3>")
+    cells = html.index("TimeSformer (divided), shapes: noise by component, σ × γ.</strong>", start)
     folded = html.index(
         "<summary>TimeSformer (divided), shapes: noise by component, σ × γ, as surfaces"
     )
@@ -208,7 +220,7 @@ def test_text_from_outside_is_escaped(made: Page) -> None:
 
 def test_the_page_is_well_formed_and_refers_to_nothing_outside(made: Page) -> None:
     class Balance(HTMLParser):
-        void = frozenset({"meta", "img"})
+        void = frozenset({"meta", "img", "input"})
 
         def __init__(self) -> None:
             super().__init__()
@@ -226,7 +238,14 @@ def test_the_page_is_well_formed_and_refers_to_nothing_outside(made: Page) -> No
     parser = Balance()
     parser.feed(made.html)
     assert parser.open == []
-    assert "http" not in re.sub(r"data:[^\"]*", "", made.html)
+    own = re.sub(r"<script.*?</script>", "", made.html, flags=re.DOTALL)
+    assert "http:" not in own and "https:" not in own
+    # the libraries' scripts name schemas, and the policy lets nothing through
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', own)
+    assert policy is not None
+    assert policy.group(1).startswith("default-src &#39;none&#39;; script-src &#39;sha256-")
+    assert "unsafe-eval" not in policy.group(1)
+    assert re.findall(r"script-src[^;]*unsafe", policy.group(1)) == []
 
 
 def test_a_data_set_without_results_still_has_its_section() -> None:
@@ -240,7 +259,8 @@ def test_a_data_set_without_results_still_has_its_section() -> None:
 
 
 def test_what_was_run_stands_under_its_headings(made: Page) -> None:
-    headings = re.findall("<h3>(.*?)</h3>", made.html[made.html.index('id="settings"') :])
+    start = made.html.index(">Parameters</h3>")
+    headings = re.findall("<h4>(.*?)</h4>", made.html[start:])
     assert headings == [
         "seed",
         "study",
@@ -254,6 +274,8 @@ def test_what_was_run_stands_under_its_headings(made: Page) -> None:
     ]
     page_text = text(made.html)
     assert "name mine" in page_text
+    assert "Code: 0123abcd." in page_text
+    assert "report – was not run on this machine" in page_text
     # data sets of other studies are not shown
     assert "shapes {&#39;flip&#39;: False" in page_text
     assert "gestures {" not in page_text

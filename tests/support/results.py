@@ -71,6 +71,7 @@ def decode_table() -> pd.DataFrame:
         "decoder": "decord",
         "verdict": "ok",
         "sha256": "00" * 32,
+        "frames_hash": "11" * 32,
     }
     short = good | {"id": "b.mp4", "label": "grows", "decoded": 20, "verdict": "short"}
     nothing = {"decoded": 0, "codec": None, "decoder": None}

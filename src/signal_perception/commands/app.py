@@ -162,6 +162,14 @@ def repro(
 
 
 @app.command()
+def page() -> None:
+    """Write the report's page anew from the tables that are here, for this machine."""
+    from signal_perception.commands import page as command
+
+    command.write_page()
+
+
+@app.command()
 def compare(
     first: Annotated[
         str, typer.Argument(metavar="REV", help="A Git revision, or an experiment of DVC.")

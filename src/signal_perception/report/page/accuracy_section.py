@@ -11,8 +11,9 @@ from signal_perception.report.figures.pictures import Picture, picture
 from signal_perception.report.findings import confusion, table1
 from signal_perception.report.findings.losses import Bootstrap
 from signal_perception.report.findings.pairs import Pair, compared, finding
-from signal_perception.report.page import rows, table1_text
-from signal_perception.report.results import naming, poster, rounding, runs
+from signal_perception.report.page import accuracy_tables, rows, table1_text
+from signal_perception.report.page.table import Table
+from signal_perception.report.results import naming, poster, runs
 from signal_perception.report.results.tables import Results
 
 
@@ -20,34 +21,35 @@ from signal_perception.report.results.tables import Results
 class Accuracy:
     """Table 1, what its test clips consist of, and notes.
 
-    table: Table 1 as numbers; rows: as text; training: what intervals say of it; several_runs:
-    whether a model has several; notes: sentences below it.
-    tied, not_finite: name of a model → videos of it, where there are any. pairs: k → models against
-    each other. classes: the worst first. matrices, confused: of each model, a figure, or with many
-    classes the pairs that are confused most. ece: name → expected calibration error, as text.
-    missing: names of the models that were not run.
+    scores: Table 1 as numbers; training: what intervals say of it; several_runs: whether a model
+    has several; notes: sentences below it. tied, not_finite: name of a model → videos of it, where
+    there are any. pairs: k → models against each other. matrices: names of the figures, one for
+    each model; with many classes `confused` has the pairs that are confused most. missing: names of
+    the models that were not run. pictures: all figures, in the order of the page.
     """
 
-    sampling: Sequence[rows.SamplingRow]
-    table: Sequence[table1.Row]
-    rows: Sequence[table1_text.Cells]
+    scores: Sequence[table1.Row]
+    table: Table
     chance: str
     videos: str
     controls: Sequence[str]
-    has_poster: bool
     training: str
     several_runs: bool
     notes: Sequence[str]
     tied: Mapping[str, int]
     not_finite: Mapping[str, int]
     pairs: Mapping[int, Sequence[Pair]]
-    classes: Sequence[confusion.ClassRow]
-    class_models: Sequence[str]
-    matrices: Sequence[Picture]
-    confused: Mapping[str, Sequence[confusion.Confusion]]
-    calibration: Picture | None
-    ece: Mapping[str, str]
+    pairs_table: Table
+    classes: Table
+    matrices: Sequence[str]
+    confused: Table
+    ece: Table
+    sampling: Table
     missing: Sequence[str]
+    pictures: Sequence[Picture]
+
+    # Charts that have a place of their own in the page.
+    places = ("table1", "classes", "confusion", "calibration", "sampling", "curves", "decode")
 
     @property
     def pairs_in_words(self) -> str:
@@ -55,45 +57,52 @@ class Accuracy:
         return finding(self.pairs[1]) if self.pairs[1] else ""
 
     @property
-    def pictures(self) -> list[Picture]:
-        """All figures, in the order of the page."""
-        return [*self.matrices, *([self.calibration] if self.calibration else [])]
+    def confuses(self) -> bool:
+        """Whether there is anything to show of confusion."""
+        return bool(self.matrices or self.confused.rows)
 
 
 def accuracy(
     results: Results, source: Mapping[str, Any], *, bootstrap: Bootstrap, dpi: int
 ) -> Accuracy:
-    """Draw the figures of accuracy of one data set, and write its rows.
+    """Draw the figures of accuracy of one data set, and write its tables.
 
     source: of the data set, in the parameters. bootstrap: of pairs of models.
     """
     metrics = list(results.accuracy.values())
-    table = table1.table(results, source)
+    scores = table1.table(results, source)
     matrices, confused = _confusion(results, dpi)
+    controls = _once(control for m in metrics for control in m["controls"])
+    pairs = {k: compared(results.correct, k, bootstrap) for k in table1.RANKS}
     return Accuracy(
-        table=table,
-        rows=[table1_text.cells(row) for row in table],
-        sampling=rows.sampling_rows(results),
+        scores=scores,
+        table=accuracy_tables.accuracy(
+            scores, controls, has_poster=results.dataset in poster.TABLE1
+        ),
         chance=f"{metrics[0]['chance1']:.2f} / {metrics[0]['chance5']:.2f}" if metrics else "",
         videos=", ".join(
             _once(f"{m['total']} videos in {m['n_clusters']} clusters" for m in metrics)
         ),
-        controls=_once(control for m in metrics for control in m["controls"]),
-        has_poster=results.dataset in poster.TABLE1,
+        controls=controls,
         training=runs.in_words((m.get("n_runs", 1) for m in metrics), "intervals"),
         several_runs=any("n_runs" in m for m in metrics),
-        notes=table1_text.notes(table),
+        notes=table1_text.notes(scores),
         tied=_videos(results, "tied"),
         not_finite=_videos(results, "not_finite"),
-        pairs={k: compared(results.correct, k, bootstrap) for k in table1.RANKS},
-        classes=confusion.by_class(results.classes) if results.classes else [],
-        class_models=list(results.classes),
-        matrices=matrices,
-        confused=confused,
-        calibration=_calibration(results, dpi),
-        ece=_ece(results),
+        pairs=pairs,
+        pairs_table=accuracy_tables.pairs(pairs[1]),
+        classes=accuracy_tables.classes(results),
+        matrices=[_name(results, each) for each in matrices],
+        confused=accuracy_tables.confused(confused),
+        ece=accuracy_tables.calibration(results.accuracy),
+        sampling=accuracy_tables.sampling(rows.sampling_rows(results)),
         missing=[naming.model(model) for model in results.models if model not in results.accuracy],
+        pictures=[*matrices, *_calibration(results, dpi)],
     )
+
+
+def _name(results: Results, drawn: Picture) -> str:
+    return drawn.file.removeprefix(f"{results.dataset}-").removesuffix(".png")
 
 
 def _confusion(
@@ -116,30 +125,17 @@ def _confusion(
     return matrices, {}
 
 
-def _calibration(results: Results, dpi: int) -> Picture | None:
+def _calibration(results: Results, dpi: int) -> list[Picture]:
+    """The figure, where there is something to draw."""
     if not results.calibration:
-        return None
-    return picture(
-        f"{results.dataset}-calibration.png",
-        partial(calibration_figure, results.calibration, dpi=dpi),
-        "Calibration",
-        [
-            "Top-1 of the videos of each bin of confidence, the probability of the predicted class:"
-            " above the dotted line a model is right more often than it is sure. Larger points have"
-            " more videos; bars are 95 % intervals, each for its bin alone."
-        ],
-    )
-
-
-def _ece(results: Results) -> dict[str, str]:
-    """Name of a model → its expected calibration error with interval, where it was measured."""
-    found = {}
-    for model, metrics in results.accuracy.items():
-        if "ece" in metrics:
-            numbers = (metrics[name] for name in ("ece", "ece_low", "ece_high"))
-            value, low, high = (float("nan") if each is None else each for each in numbers)
-            found[naming.model(model)] = rounding.estimate(value, low, high, 1, 1)
-    return found
+        return []
+    figure = partial(calibration_figure, results.calibration, dpi=dpi)
+    caption = [
+        "Top-1 of the videos of each bin of confidence, the probability of the predicted class:"
+        " above the dotted line a model is right more often than it is sure. Larger points have"
+        " more videos; bars are 95 % intervals, each for its bin alone."
+    ]
+    return [picture(f"{results.dataset}-calibration.png", figure, "Calibration", caption)]
 
 
 def _videos(results: Results, what: str) -> dict[str, int]:

@@ -17,54 +17,91 @@ from signal_perception.report.figures.retention_figure import middle_slice, rete
 from signal_perception.report.figures.surface_figure import has_surfaces, surface_figure
 from signal_perception.report.findings import contrasts, kappa, losses, noise_spectra
 from signal_perception.report.findings.losses import Bootstrap
-from signal_perception.report.page import rows
+from signal_perception.report.page import noise_tables, rows
+from signal_perception.report.page.table import Table
 from signal_perception.report.results import naming, noise_cells, poster, runs
 from signal_perception.report.results.tables import Results
 
 
 @dataclass(frozen=True)
-class NoiseGrid:
-    """One grid of one model: every cell, the same as surfaces if it has any, its panels as rows."""
+class ModelCells:
+    """One grid of one model: its panels as a table.
 
+    cells, surfaces: the figure of every cell, and the same as surfaces if it has any.
+    """
+
+    model: str
+    table: Table
     cells: Picture
-    surfaces: Picture | None
-    rows: Sequence[rows.NoiseRow]
+    surfaces_picture: Picture | None
+    name: str
+
+    @property
+    def surfaces(self) -> str:
+        """Name of the figure of surfaces; empty where there is none."""
+        return f"{self.name}-surfaces" if self.surfaces_picture else ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One grid of all models that have it."""
+
+    name: str
+    title: str
+    models: Sequence[ModelCells]
 
 
 @dataclass(frozen=True)
 class Noise:
     """The part on noise of a section.
 
-    findings, top1, top5: contrasts in words and as rows; training: what their intervals say of it.
-    pictures: name → figure over all models,
-    in the order of the page; one that has nothing to show is left out. spectra: a figure per grid
-    under which taps were listened to. grids: the figures of each model in turn. missing: names of
-    the models that were not run.
+    findings: contrasts in words; training: what their intervals say of it. pictures: name → figure
+    over all models, in the order of the page; one that has nothing to show is left out. spectra:
+    names of the figures of grids under which taps were listened to. by_grid: the figures of each
+    model in turn. missing: names of the models that were not run. drawn: all figures, in the order
+    of the page.
     """
 
     findings: Sequence[contrasts.Findings]
-    top1: Sequence[contrasts.Contrast]
-    top5: Sequence[contrasts.Contrast]
+    top1_table: Table
+    top5_table: Table
     training: str
     losses: losses.Comparison
+    losses_table: Table
+    pairs_table: Table
     about_losses: Sequence[str]
     curves: Sequence[kappa.Curve]
+    curves_table: Table
     pictures: Mapping[str, Picture]
     effects: Sequence[noise_spectra.Effect]
+    effects_table: Table
     effects_in_words: Sequence[str]
-    spectra: Sequence[Picture]
-    grids: Sequence[NoiseGrid]
+    spectra: Sequence[str]
+    by_grid: Sequence[Grid]
     missing: Sequence[str]
+    drawn: Sequence[Picture]
 
     @property
-    def drawn(self) -> list[Picture]:
-        """All figures, in the order of the page."""
-        grids = [p for grid in self.grids for p in (grid.cells, grid.surfaces) if p is not None]
-        return [*self.pictures.values(), *self.spectra, *grids]
+    def places(self) -> tuple[str, ...]:
+        """Charts that have a place of their own in the section."""
+        grids = (f"{grid.name}{end}" for grid in self.by_grid for end in ("", "-lines"))
+        return (*_PLACES, *grids, *self.spectra)
+
+
+_PLACES = (
+    "thirds",
+    "models",
+    "retention",
+    "kappa",
+    "contrasts",
+    "losses",
+    "loss-pairs",
+    "noise-spectra",
+)
 
 
 def noise(results: Results, *, scale: str, bootstrap: Bootstrap, dpi: int) -> Noise:
-    """Draw the figures of noise of one data set, and write its rows.
+    """Draw the figures of noise of one data set, and write its tables.
 
     scale: of σ, as the parameters have it. bootstrap: behind the comparison of models.
     """
@@ -74,20 +111,29 @@ def noise(results: Results, *, scale: str, bootstrap: Bootstrap, dpi: int) -> No
     drawing = _Drawing(results.dataset, results.noise, heard, views, dpi)
     effects = noise_spectra.effects(heard)
     compared = losses.comparison(results.robustness, results.noise, bootstrap)
+    curves = drawing.curves
+    pictures, spectra = drawing.pictures(curves), drawing.spectra()
+    grids = drawing.grids(results.robustness)
+    cells = [p for g in grids for m in g.models for p in (m.cells, m.surfaces_picture) if p]
     return Noise(
         findings=contrasts.findings(results.contrasts),
-        top1=contrasts.contrasts(results.contrasts, 1),
-        top5=contrasts.contrasts(results.contrasts, 5),
+        top1_table=noise_tables.compared(contrasts.contrasts(results.contrasts, 1), 1),
+        top5_table=noise_tables.compared(contrasts.contrasts(results.contrasts, 5), 5),
         training=runs.in_words(runs.numbers(results.contrasts), "intervals"),
         losses=compared,
+        losses_table=noise_tables.models(compared.losses),
+        pairs_table=noise_tables.pairs(compared.pairs),
         about_losses=noise_captions.losses(compared, scale),
-        curves=drawing.curves,
-        pictures=drawing.pictures(),
+        curves=curves,
+        curves_table=noise_tables.curves(curves),
+        pictures=pictures,
         effects=effects,
+        effects_table=noise_tables.effects(effects),
         effects_in_words=noise_spectra.findings(effects),
-        spectra=drawing.spectra(),
-        grids=drawing.grids(results.robustness),
+        spectra=list(spectra),
+        by_grid=grids,
         missing=[naming.model(model) for model in results.models if model not in results.noise],
+        drawn=[*pictures.values(), *spectra.values(), *cells],
     )
 
 
@@ -114,33 +160,41 @@ class _Drawing:
         """The poster's model, or the first one where that was not run."""
         return poster.NOISE_MODEL if poster.NOISE_MODEL in self.tables else next(iter(self.tables))
 
-    def pictures(self) -> dict[str, Picture]:
+    def pictures(self, curves: Sequence[kappa.Curve]) -> dict[str, Picture]:
         drawn = {
             "models": self._models(),
             "retention": self._retention(),
-            "kappa": self._kappa(),
+            "kappa": self._kappa(curves),
         }
         return {name: found for name, found in drawn.items() if found is not None}
 
-    def spectra(self) -> list[Picture]:
-        return [
-            self._picture(
+    def spectra(self) -> dict[str, Picture]:
+        return {
+            f"noise-spectra-{grid}": self._picture(
                 f"noise-spectra-{grid}",
                 partial(noise_spectra_figure, self.heard, grid, dpi=self.dpi),
                 f"Noise and spectrum. Cells of {noise_cells.grid_title(grid)}",
                 noise_captions.spectra(self.heard, grid),
             )
             for grid in noise_spectra.grids(self.heard)
-        ]
+        }
 
-    def grids(self, robustness: Mapping[str, Sequence[pd.DataFrame]]) -> list[NoiseGrid]:
+    def grids(self, robustness: Mapping[str, Sequence[pd.DataFrame]]) -> list[Grid]:
+        names = dict.fromkeys(grid for table in self.tables.values() for grid in table["grid"])
         return [
-            self._grid(model, grid, table.loc[table["grid"] == grid], len(robustness[model][0]))
-            for model, table in self.tables.items()
-            for grid in dict.fromkeys(table["grid"])
+            Grid(
+                grid,
+                noise_cells.grid_title(grid),
+                [
+                    self._grid(model, grid, cells, len(robustness[model][0]))
+                    for model, table in self.tables.items()
+                    if len(cells := table.loc[table["grid"] == grid])
+                ],
+            )
+            for grid in names
         ]
 
-    def _grid(self, model: str, grid: str, cells: pd.DataFrame, videos: int) -> NoiseGrid:
+    def _grid(self, model: str, grid: str, cells: pd.DataFrame, videos: int) -> ModelCells:
         name, title = f"{model}-{grid}", noise_cells.heading(cells, model, grid)
         drawn = self._picture(
             name,
@@ -159,7 +213,8 @@ class _Drawing:
                 f"{title}, as surfaces",
                 noise_captions.surfaces(cells),
             )
-        return NoiseGrid(drawn, surfaces, rows.noise_rows(cells))
+        table = noise_tables.cells(f"cells-{name}", title, rows.noise_rows(cells))
+        return ModelCells(naming.model(model), table, drawn, surfaces, name)
 
     def _models(self) -> Picture | None:
         if not self.tables:
@@ -182,14 +237,14 @@ class _Drawing:
             noise_captions.retention(cut),
         )
 
-    def _kappa(self) -> Picture | None:
-        if not self.curves:
+    def _kappa(self, curves: Sequence[kappa.Curve]) -> Picture | None:
+        if not curves:
             return None
         return self._picture(
             "kappa",
-            partial(kappa_figure, self.curves, dpi=self.dpi),
+            partial(kappa_figure, curves, dpi=self.dpi),
             "Accuracy against κ",
-            noise_captions.kappa(self.curves),
+            noise_captions.kappa(curves),
         )
 
     def _picture(

@@ -1,58 +1,108 @@
-"""The report: one static HTML page, its figures as PNG and PDF, and Table 1 as files.
+"""The report: one interactive HTML page, its figures as files, and Table 1 as files.
 
-The same tables and settings give the same bytes.
+The same tables and settings give the same figures and tables, and with the same facts of the
+machine the same page.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from functools import cached_property
+from pathlib import Path
 
 from signal_perception.pipeline.params import plain
-from signal_perception.report.figures import pictures
+from signal_perception.report.figures.pictures import Picture, draw
 from signal_perception.report.findings import confusion, thirds
-from signal_perception.report.page import table1_files, table1_text
-from signal_perception.report.page.sections import section
-from signal_perception.report.results import naming, noise_cells, rounding
+from signal_perception.report.page import environment, table1_files
+from signal_perception.report.page.contents import Outline, outline
+from signal_perception.report.page.digest import digest
+from signal_perception.report.page.graphics import ROOM
+from signal_perception.report.page.parts import SOURCES, Sources
+from signal_perception.report.page.provenance import NOTHING, Facts
+from signal_perception.report.page.run_table import run_table
+from signal_perception.report.page.sections import Section, section
 from signal_perception.report.results.tables import Results
 from signal_perception.report.settings import Settings
 
 
 @dataclass(frozen=True)
 class Page:
-    """The page; by file name its figures as PNG and PDF, and its tables as text."""
+    """The page; its figures, drawn when they are asked for; its tables as text by file name."""
 
     html: str
-    figures: Mapping[str, bytes]
+    pictures: Sequence[Picture]
     tables: Mapping[str, str]
 
+    @cached_property
+    def figures(self) -> dict[str, bytes]:
+        """Name of a file → its bytes: every figure as PNG and as PDF."""
+        draw(self.pictures)
+        papers = {picture.paper: picture.pdf for picture in self.pictures}
+        return {picture.file: picture.png for picture in self.pictures} | papers
 
-def page(results: Sequence[Results], settings: Settings) -> Page:
-    """Draw every figure and write the page.
 
-    results: one entry per data set.
+@dataclass(frozen=True)
+class Part:
+    """A section as HTML, and what of it can be linked to."""
+
+    section: Section
+    html: str
+    outline: Outline
+
+    def target(self, anchor: str) -> str:
+        """The address of a chart, figure or table of this name; empty where there is none."""
+        own = self.section.id
+        ids = (f"{own}-{anchor}", f"{own}-table-{anchor}")
+        return next((each for each in ids if each in self.outline.ids), "")
+
+
+def place(settings: Settings) -> Path:
+    """Where the page of a study lies, beside its figures and tables."""
+    return Path("reports") / settings.study.name / "index.html"
+
+
+def page(
+    results: Sequence[Results],
+    settings: Settings,
+    facts: Facts = NOTHING,
+    sources: Sources = SOURCES,
+) -> Page:
+    """Write the page, and draw the figures that it holds itself.
+
+    results: one entry per data set. facts: of the machine at hand. sources: of charts and findings.
     """
-    sections = [section(each, settings) for each in results]
-    drawn = [picture for each in sections for picture in each.pictures]
-    pictures.draw(drawn)
-    template = _environment().get_template("page.html.j2")
-    html = template.render(
-        sections=sections,
-        settings=_what_was_run(settings),
-        name=naming.model,
-        most_pairs=confusion.PAIRS,
+    room = ROOM // max(len(results), 1)
+    sections = [section(each, settings, sources, room) for each in results]
+    html = (
+        environment.environment()
+        .get_template("page.html.j2")
+        .render(
+            parts=[_part(each) for each in sections],
+            settings=_what_was_run(settings),
+            seed=settings.seed,
+            seeds=settings.study.seeds,
+            facts=facts,
+            stages=run_table(facts),
+            digest=digest(results, settings),
+            policy=environment.policy(),
+            style=environment.style(),
+            library=environment.library(),
+            script=environment.script(),
+        )
     )
+    pictures = [picture for each in sections for picture in each.pictures]
     tables = table1_files.files(
-        {each.dataset: each.accuracy.table for each in sections},
+        {each.dataset: each.accuracy.scores for each in sections},
         {each.dataset: [*each.accuracy.pairs[1], *each.accuracy.pairs[5]] for each in sections},
         settings.study.models,
         [thirds.table(each) for each in results],
     )
-    # what the page shows first, then the same for papers
-    files = {picture.file: picture.png for picture in drawn}
-    files |= {picture.paper: picture.pdf for picture in drawn}
-    return Page(html, files, tables)
+    return Page(html, pictures, tables)
+
+
+def _part(made: Section) -> Part:
+    template = environment.environment().get_template("section.html.j2")
+    html = template.render(section=made, most_pairs=confusion.PAIRS)
+    return Part(made, html, outline(html))
 
 
 def _what_was_run(settings: Settings) -> dict[str, dict[str, object]]:
@@ -73,38 +123,3 @@ def _sorted(part: dict) -> dict:
         key: _sorted(value) if isinstance(value, dict) else value
         for key, value in sorted(part.items())
     }
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("signal_perception.report.page", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = {
-        "number": _number,
-        "chance": _chance,
-        "count": table1_text.count,
-        "interval": _interval,
-    }
-    names = {"plain": noise_cells.plain, "grid": noise_cells.grid_title}
-    environment.filters.update(filters | names)
-    return environment
-
-
-def _number(value: float, digits: int = 2) -> str:
-    """A number for a table: a proper minus sign, a dash where there is none."""
-    # a rounded −0.0 plus 0 is 0
-    return "–" if value != value else f"{round(value, digits) + 0:.{digits}f}".replace("-", "−")
-
-
-def _interval(row: Any, digits: int = 2) -> str:
-    """The interval of a row that has low and high, rounded outwards."""
-    return rounding.interval(row.low, row.high, digits) or rounding.NONE
-
-
-def _chance(p: float) -> str:
-    """A p for a table; small ones without digits that the bootstrap does not have."""
-    return "< 0.001" if p < 0.001 else _number(p, 3)

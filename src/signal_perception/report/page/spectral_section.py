@@ -20,6 +20,8 @@ from signal_perception.report.figures.pictures import Picture, picture
 from signal_perception.report.figures.response_figure import response_figure
 from signal_perception.report.figures.spectrogram_figure import spectrogram_figure
 from signal_perception.report.findings import motion, response, summaries
+from signal_perception.report.page import spectral_tables
+from signal_perception.report.page.table import Table
 from signal_perception.report.results import depth, naming, poster
 from signal_perception.report.results.depth import Reading, Tables
 from signal_perception.report.results.tables import Results
@@ -31,16 +33,32 @@ class Spectra:
     """The spectral part of a section.
 
     pictures: name → figure, in the order of the page; a figure that has nothing to show is left
-    out. without: name of a figure → why a model is not in it, a sentence for each. missing: names
-    of the models that were not run.
+    out. answers, means, responses: tables. without: name of a figure → why a model is not in it, a
+    sentence for each. missing: names of the models that were not run.
     """
 
     pictures: Mapping[str, Picture]
     motion: Sequence[motion.Motion]
     summaries: Sequence[summaries.Summary]
-    responses: Sequence[response.Response]
+    answers: Table
+    means: Table
+    responses: Table
     without: Mapping[str, Sequence[str]]
     missing: Sequence[str]
+
+    # Charts that have a place of their own in the section.
+    places = (
+        "motion",
+        "figure1",
+        "controls",
+        "comparison",
+        "hertz",
+        "spectrogram",
+        "response",
+        "spatial",
+        "spatial-depth",
+        "discriminability",
+    )
 
 
 def spectra(results: Results, report: Report) -> Spectra:
@@ -49,11 +67,15 @@ def spectra(results: Results, report: Report) -> Spectra:
     depths = {model: results.depth[model] for model in models}
     bins = {model: results.spectra[model] for model in models}
     drawing = _Drawing(results.dataset, depths, bins, report)
+    answers = motion.answers(depths, drawing.reading)
+    means = summaries.summaries(depths, drawing.reading)
     return Spectra(
         pictures=drawing.pictures(),
-        motion=motion.answers(depths, drawing.reading),
-        summaries=summaries.summaries(depths, drawing.reading),
-        responses=response.responses(bins, drawing.reading),
+        motion=answers,
+        summaries=means,
+        answers=spectral_tables.answers(answers),
+        means=spectral_tables.means(means),
+        responses=spectral_tables.responses(response.responses(bins, drawing.reading)),
         without=drawing.without(),
         missing=[naming.model(model) for model in results.models if model not in models],
     )

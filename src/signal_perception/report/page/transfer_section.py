@@ -9,7 +9,9 @@ from signal_perception.report.figures.pictures import Picture, picture
 from signal_perception.report.figures.transfer_figure import cka_figure, probe_figure
 from signal_perception.report.figures.weights_figure import weights_figure
 from signal_perception.report.findings import transfer as probes
+from signal_perception.report.page import spectral_tables
 from signal_perception.report.page.spectral_section import sentences
+from signal_perception.report.page.table import Table
 from signal_perception.report.results import naming, weights
 from signal_perception.report.results.depth import Reading
 from signal_perception.report.results.tables import Results
@@ -28,11 +30,16 @@ class Transfer:
 
     pictures: Mapping[str, Picture]
     probes: Sequence[probes.Row]
+    probes_table: Table
     compared: bool
     weights: Sequence[weights.Comparison]
+    weights_table: Table
     without_probe: Sequence[str]
     without_weights: Sequence[str]
     missing: Sequence[str]
+
+    # Charts that have a place of their own in the section.
+    places = ("probe", "cka", "weights")
 
 
 def transfer(results: Results, settings: Settings) -> Transfer:
@@ -62,11 +69,15 @@ def transfer(results: Results, settings: Settings) -> Transfer:
             "Other weights along the depth, and their difference to own ones",
             spectral_captions.weights(*given),
         )
+    rows = probes.rows(shown, dataset)
+    comparisons = weights.comparisons(spectra, depths, reading, dataset)
     return Transfer(
         pictures=pictures,
-        probes=probes.rows(shown, dataset),
+        probes=rows,
+        probes_table=spectral_tables.probes(rows, compared=bool(others)),
         compared=bool(others),
-        weights=weights.comparisons(spectra, depths, reading, dataset),
+        weights=comparisons,
+        weights_table=spectral_tables.others(comparisons),
         without_probe=sentences(weights.without(others, shown, dataset)),
         without_weights=sentences(weights.without(spectra, depths, dataset)),
         missing=[naming.model(model) for model in results.models if model not in shown],

@@ -41,6 +41,35 @@ _SPARE_PANELS = (
     ("#1a1a1a", "d"),
 )
 
+# Every colour above → what takes its place on the page's dark ground; shapes tell apart what is
+# near. Each has at least three times the ground's luminance, as letters and lines need.
+GROUND = {"light": "#ffffff", "dark": "#15171c"}
+DARK = {
+    "#1a1a1a": "#f0f0f2",
+    "#7a7a7a": "#9c9ca6",
+    "#332288": "#9d90f5",
+    "#56b4e9": "#6cc4f5",
+    "#117733": "#43b86c",
+    "#44aa99": "#6fdcc9",
+    "#cc6677": "#ea8795",
+    "#882255": "#d3569a",
+    "#e08b00": "#f2a32c",
+    "#999933": "#c2c257",
+    "#aa4499": "#d277c3",
+    "#6699cc": "#88b6e6",
+    "#994455": "#c96f82",
+    "#0072b2": "#3f9fe6",
+    "#d55e00": "#f5843a",
+    "#cc79a7": "#e39cc3",
+    "#009e73": "#2fc79a",
+    "#e69f00": "#f5b83d",
+    # of lines that are no data
+    "#333333": "#d2d2d8",
+    "#999999": "#8a8a96",
+}
+# Lines of a grid, which are to be seen less than what is drawn on them.
+GRID = {"#e4e4e4": "#363a44"}
+
 
 def of_models(models: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each model.
