@@ -28,8 +28,8 @@ _BARS = {
     "probe": ("taps",),
     "noise": ("cells", "heard"),
 }
-# Seconds per 1e9 decoded pixels: README, "Videos", 1,170 frames/s of HMDB51, whose pixels those of the
-# default study are too few to tell from their frames.
+# Seconds per 1e9 decoded pixels: README, "Videos", 1,170 frames/s of HMDB51. Those of the default
+# study have too few pixels to tell them from their frames.
 _PIXELS = 9.0
 # Of the report, without its models, seconds; DVC's own for each stage.
 _PAGE, _DVC = 6.0, 4.5
