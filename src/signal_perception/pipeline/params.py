@@ -12,9 +12,10 @@ know another. A misspelt key or an impossible value is refused before any work s
 name. What a key means stands in the files themselves, above the key.
 """
 
+import copy
 import importlib
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -154,9 +155,15 @@ def read_yaml(path: Path) -> Any:
     if not path.is_file():
         raise UserError(f"There is no {path} here; run this from the project's root.")
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return copy.deepcopy(_parsed(path.read_text(encoding="utf-8")))
     except YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Any:
+    # a tenth of a second for params.yaml, which is read for every stage
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def plain(part: BaseModel) -> dict[str, Any]:

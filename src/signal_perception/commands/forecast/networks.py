@@ -52,15 +52,8 @@ class Sizes:
 
     def stored(self, extract: Extract, share: float) -> float:
         """Bytes of a clip in an activation store: its means, and activations of a share of all."""
-        model = outline(self.name, self.network, _CLASSES).eval()
-        taps = chosen_taps(extract, self.name, registry.taps(self.name, model))
-        heard = shapes(self.input, model, taps)
-        heard.append((self.input.frames, self.input.size, self.input.size, 3))
-        kept = sum(shards.record(int(np.prod(shape)), extract.dtype) for shape in heard)
-        means = 0.0
-        if extract.keep != "activations":
-            means = sum(8 * (1 + 3 * _bins(shape)) for shape in heard)
-        return share * kept + means
+        kept, means = _stored(self.name, _text(self.network), _text(self.input), _text(extract))
+        return share * kept + (0.0 if extract.keep == "activations" else means)
 
 
 @dataclass(frozen=True)
@@ -86,6 +79,17 @@ def _sizes(name: str, network: str, shown: str) -> Sizes:
     channels = sum(shape[-1] for shape in shapes(clip, model, streams))
     weights = 4.0 * sum(parameter.numel() for parameter in model.parameters())
     return Sizes(name, entry, clip, sum(costs) / 1e9, weights, len(streams), channels)
+
+
+@cache
+def _stored(name: str, network: str, shown: str, extract: str) -> tuple[float, float]:
+    """Bytes of a clip: its activations, its means."""
+    asked, clip = Extract.model_validate_json(extract), Input.model_validate_json(shown)
+    model = outline(name, json.loads(network), _CLASSES).eval()
+    heard = shapes(clip, model, chosen_taps(asked, name, registry.taps(name, model)))
+    heard.append((clip.frames, clip.size, clip.size, 3))
+    kept = sum(shards.record(int(np.prod(shape)), asked.dtype) for shape in heard)
+    return float(kept), float(sum(8 * (1 + 3 * _bins(shape)) for shape in heard))
 
 
 def units(told: NoiseSettings, name: str) -> Units:

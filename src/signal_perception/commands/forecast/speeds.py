@@ -23,7 +23,7 @@ from signal_perception.commands.forecast.work import Work
 
 # Amounts that a model's operations are, and what else several processes share.
 _PASSES = ("forward", "train", "cells", "heard")
-_SHARED = ("pixels", "taps")
+SHARED = ("frames", "pixels", "taps")
 # More threads and processes are not so many times as fast.
 SHARING = 0.85
 # A network of many operations keeps a core busier: up to so many 1e9 operations of a clip a CPU is
@@ -73,7 +73,7 @@ def seconds(stage: str, model: str, work: Work, machine: Machine, gpu_rates: "Gp
         if amount in _PASSES:
             rate *= 1 + large * (_LARGE_SHARE - 1)
         sharing = {**dict.fromkeys(_PASSES, machine.threads)}
-        sharing |= dict.fromkeys(_SHARED, machine.processes)
+        sharing |= dict.fromkeys(SHARED, machine.processes)
         total += value * rate / sharing.get(amount, 1) ** SHARING
     return total
 

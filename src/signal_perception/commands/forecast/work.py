@@ -1,11 +1,11 @@
 """How much a stage has to do, whatever the machine: amounts by kind, and bytes of its outputs.
 
-Amounts: pixels that are `drawn` or, of decoded videos, `pixels`, 1e9; `forward` and `train`,
-operations of the model's passes over clips, 1e9 of the forward pass (a training step is counted as
-its forward pass); `cells`, the same of weight noise, and `heard` of the taps under it; `taps`, of
-spectra and probes; `models`, those that a page reports. All of it comes from the parameters that
-dvc.yaml declares for the stage and from the counts of the data set, so that the same function says
-what a record of another day did.
+Amounts: pixels that are `drawn`, 1e9; decoded `frames`, 1e3, and their `pixels`, 1e9; `forward`
+and `train`, operations of the model's passes over clips, 1e9 of the forward pass (a training step
+is counted as its forward pass); `cells`, the same of weight noise, and `heard` of the taps under
+it; `taps`, of spectra and probes; `models`, those that a page reports. All of it comes from the
+parameters that dvc.yaml declares for the stage and from the counts of the data set, so that the
+same function says what a record of another day did.
 """
 
 from collections.abc import Callable, Mapping
@@ -82,7 +82,8 @@ def _decode(asked: Asked) -> Work:
     told, found = _told(DecodeSettings, asked), asked.known
     frames = found.videos * min(found.frames, told.decode.max_frames)
     stored = frames * found.height * found.width
-    return Work({"pixels": frames * found.read / 1e9}, _STORED * stored + _FRAME * frames)
+    amounts = {"frames": frames / 1e3, "pixels": frames * found.read / 1e9}
+    return Work(amounts, _STORED * stored + _FRAME * frames)
 
 
 def _finetune(asked: Asked) -> Work:
