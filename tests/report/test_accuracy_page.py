@@ -70,6 +70,6 @@ def test_many_classes_have_no_matrix_but_the_pairs_confused_most() -> None:
     shown = make_page(accuracy_alone(confusion={"i3d": pd.concat([table, many])}))
     assert "shapes-i3d-confusion.png" not in shown.figures
     page_text = text(shown.html)
-    assert "I3D NA wave 6 of 16 38 (18–61) I3D &lt;b&gt; NA 2 of 16" in page_text
+    assert "I3D NA wave 6 of 16 38 (18–62) I3D &lt;b&gt; NA 2 of 16" in page_text
     assert "wave no score 1 of 16" in page_text
     assert "c00 c01" not in page_text
