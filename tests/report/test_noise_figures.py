@@ -132,7 +132,7 @@ def test_what_is_as_good_as_clean_is_never_painted_as_broken(
 ) -> None:
     table = noise_table().assign(top1_mean=top1, clean_top1=clean, chance_top1=chance)
     norm = mesh(rows(_map(table))[0][0]).norm
-    assert norm(np.array([top1]))[0] == 1
+    assert float(np.asarray(norm(np.array([top1])))[0]) == 1
 
 
 def test_a_cell_without_a_value_has_no_colour_and_no_number() -> None:
