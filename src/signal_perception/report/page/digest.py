@@ -41,7 +41,9 @@ def _pieces(value: Any) -> Iterable[bytes]:
     """A value as bytes, piece by piece; the order of a mapping's keys makes no difference."""
     if isinstance(value, pd.DataFrame):
         yield repr([*value.columns]).encode()
-        yield np.asarray(hash_pandas_object(value, index=False)).tobytes()
+        # pandas gives this function without a type
+        hashes = hash_pandas_object(value, index=False)  # pyright: ignore[reportCallIssue]
+        yield np.asarray(hashes).tobytes()
     elif is_dataclass(value) and not isinstance(value, type):
         for each in fields(value):
             yield each.name.encode()
