@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 from signal_perception.report.charts.chart import DATA, Chart
 from signal_perception.report.findings import table1
 from signal_perception.report.findings.finding import Finding
+from signal_perception.report.findings.losses import Comparison
 from signal_perception.report.page.page import Page
 from signal_perception.report.page.parts import Sources
 from signal_perception.report.results import palette
@@ -64,11 +65,11 @@ def _chart(name: str) -> Chart:
     return Chart(name, f"Dots {NASTY}", [f"Caption {NASTY}."], TABLE, points.to_dict())
 
 
-def _charts(results: Results, settings: Settings) -> list[Chart]:
+def _charts(results: Results, settings: Settings, compared: Comparison) -> list[Chart]:
     return [_chart("dots"), _chart("classes")]
 
 
-def _findings(results: Results, settings: Settings) -> list[Finding]:
+def _findings(results: Results, settings: Settings, compared: Comparison) -> list[Finding]:
     return [
         Finding("accuracy", f"{NASTY} is best.", "No test.", "table1"),
         Finding("noise", "None breaks first.", "Paired, after Holm.", "nowhere"),

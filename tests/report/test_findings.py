@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from signal_perception.pipeline.params import Study
-from signal_perception.report.findings import first, first_noise, thirds
+from signal_perception.report.findings import first, first_noise, losses, thirds
 from signal_perception.report.findings.finding import TOPICS, Finding
 from signal_perception.report.results.tables import Results
 from signal_perception.report.settings import Report, Settings
@@ -66,11 +66,16 @@ def under_noise(lost: dict[str, float], grid: str = "figure2", sure: bool = True
 
 
 def texts(results: Results, settings: Settings, topic: str) -> list[str]:
-    return [each.text for each in first.findings(results, settings) if each.topic == topic]
+    return [
+        each.text
+        for each in first.findings(results, settings, losses.of(results, settings))
+        if each.topic == topic
+    ]
 
 
 def test_every_finding_has_a_topic_a_test_and_a_place(settings: Settings) -> None:
-    found = first.findings(made.results(), settings)
+    results = made.results()
+    found = first.findings(results, settings, losses.of(results, settings))
     assert {each.topic for each in found} == set(TOPICS)
     assert all(each.text.endswith(".") and each.test.endswith(".") for each in found)
     anchors = {"table1", "motion", "figure1", "response", "contrasts", "thirds", "losses"}

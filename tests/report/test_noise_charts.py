@@ -11,6 +11,7 @@ from signal_perception.report.charts.noise import noise_charts
 from signal_perception.report.findings import kappa, losses
 from signal_perception.report.results.noise_cells import WORST_CASE
 from signal_perception.report.results.tables import Results
+from signal_perception.report.settings import Settings
 from tests.support import drawn
 from tests.support.noise_tables import contrasts_table, noise_table, robustness_table
 from tests.support.results import results
@@ -74,8 +75,12 @@ def planted(**changed: object) -> Results:
     return replace(results(), **known | changed)
 
 
+def _made(found: Results, settings: Settings) -> list[Chart]:
+    return noise_charts(found, settings, losses.of(found, settings))
+
+
 def charts(found: Results) -> dict[str, Chart]:
-    return {c.name: c for c in noise_charts(found, drawn.settings(*found.models))}
+    return {c.name: c for c in _made(found, drawn.settings(*found.models))}
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +109,7 @@ def test_equal_tables_give_equal_bytes(made: dict[str, Chart]) -> None:
 
 
 def test_what_was_not_run_has_no_chart() -> None:
-    assert (
-        noise_charts(Results("shapes", ("i3d",), None, {}, {}, {}, {}, {}), drawn.settings()) == []
-    )
+    assert _made(Results("shapes", ("i3d",), None, {}, {}, {}, {}, {}), drawn.settings()) == []
     alone = replace(results(), contrasts={}, robustness={})
     # no thirds, no contrasts, no losses
     assert list(charts(alone)) == ["retention", "figure2", "figure2-lines", "kappa"]

@@ -1,7 +1,5 @@
 """The study in one call: checked, then every stage that changed brought up to date."""
 
-from pathlib import Path
-
 from signal_perception.pipeline import dvcfile, lanes, params
 from signal_perception.pipeline.errors import UserError
 
@@ -33,5 +31,7 @@ def repro(at_once: int | None, dry: bool) -> None:
     elif not dry:
         print("Nothing has changed: all stages are up to date.")
     if not dry:
-        page = Path("reports") / settings.study.name / "index.html"
-        print(f"The report is at {page.resolve()}")
+        from signal_perception.commands import page
+
+        # it is no output of a stage: after a checkout it may be missing, or of another study
+        print(f"The report is at {page.up_to_date().resolve()}")

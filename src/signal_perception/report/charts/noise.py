@@ -15,18 +15,13 @@ from signal_perception.report.results.tables import Results
 from signal_perception.report.settings import Settings
 
 
-def noise_charts(
-    results: Results, settings: Settings, compared: losses.Comparison | None = None
-) -> list[Chart]:
+def noise_charts(results: Results, settings: Settings, compared: losses.Comparison) -> list[Chart]:
     """Those of one data set, in the order of the page; one with nothing to show is left out.
 
-    compared: the models against each other, where that is known already: it takes seconds.
+    compared: the models against each other.
     """
     if not results.noise:
         return []
-    if compared is None:
-        bootstrap = losses.Bootstrap(settings.seed, settings.noise["bootstrap"])
-        compared = losses.comparison(results.robustness, results.noise, bootstrap)
     tables, dataset = results.noise, results.dataset
     means = panel_means(tables)
     found = [

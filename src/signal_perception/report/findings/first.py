@@ -9,7 +9,7 @@ from scipy.special import stdtr, stdtrit
 
 from signal_perception.report.findings import first_noise, motion, response
 from signal_perception.report.findings.finding import Finding
-from signal_perception.report.findings.losses import Bootstrap, Comparison
+from signal_perception.report.findings.losses import Comparison
 from signal_perception.report.findings.phrases import both, listed
 from signal_perception.report.results import depth, naming, rounding
 from signal_perception.report.results.depth import Reading, Tables
@@ -32,23 +32,20 @@ _MOTION = {
 }
 
 
-def findings(
-    results: Results, settings: Settings, compared: Comparison | None = None
-) -> list[Finding]:
+def findings(results: Results, settings: Settings, compared: Comparison) -> list[Finding]:
     """All findings of a data set, by topic: accuracy, motion, filter, noise, poster.
 
     Where a control was not run, a finding says that nothing is known.
 
-    compared: models under noise, see `losses.comparison`, where that is at hand already.
+    compared: models under noise, see `losses.comparison`.
     """
-    bootstrap = Bootstrap(settings.seed, settings.noise["bootstrap"])
     reading = Reading(settings.report.point, settings.report.statistic)
     source = settings.datasets.get(results.dataset, {}).get("source", {})
     return [
         *accuracy(results.accuracy),
         *movement(results, reading),
         *filters(results.spectra, reading),
-        *first_noise.noise(results, bootstrap, compared),
+        *first_noise.noise(results, compared),
         *first_noise.against_the_poster(results, source),
     ]
 

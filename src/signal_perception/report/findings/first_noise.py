@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from signal_perception.report.findings import losses, table1
+from signal_perception.report.findings import table1
 from signal_perception.report.findings import thirds as parts
 from signal_perception.report.findings.finding import Finding
-from signal_perception.report.findings.losses import Bootstrap, Comparison
+from signal_perception.report.findings.losses import Comparison
 from signal_perception.report.findings.phrases import both, listed
 from signal_perception.report.findings.thirds import Contrast, Thirds
 from signal_perception.report.results import naming, noise_cells, poster, rounding
@@ -35,18 +35,14 @@ _THIRDS_OF_THE_POSTER = (
 )
 
 
-def noise(
-    results: Results, bootstrap: Bootstrap, compared: Comparison | None = None
-) -> list[Finding]:
+def noise(results: Results, compared: Comparison) -> list[Finding]:
     """Which component, which third and which model breaks first.
 
-    compared: models against each other, where that is at hand already.
+    compared: models against each other.
     """
     if not results.noise:
         text = "Which part of a model breaks first is not known: noise was not run."
         return [Finding("noise", text, _NO_TEST, "contrasts")]
-    if compared is None:
-        compared = losses.comparison(results.robustness, results.noise, bootstrap)
     return [
         *(
             _components(grid, models, _with_one_panel(results.noise, grid))

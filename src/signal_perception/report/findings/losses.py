@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from signal_perception.report.results import naming, noise_cells, rounding, runs
+from signal_perception.report.results.tables import Results
+from signal_perception.report.settings import Settings
 from signal_perception.statistics.comparison import hierarchical_test, holm
 from signal_perception.statistics.intervals import Resamples, hierarchical_interval, resamples
 
@@ -83,6 +85,12 @@ class Comparison:
     pairs: Sequence[Pair]
     findings: Sequence[str]
     runs: frozenset[int] = frozenset()
+
+
+def of(results: Results, settings: Settings) -> Comparison:
+    """That of one data set."""
+    bootstrap = Bootstrap(settings.seed, settings.noise["bootstrap"])
+    return comparison(results.robustness, results.noise, bootstrap)
 
 
 def comparison(

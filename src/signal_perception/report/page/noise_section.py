@@ -16,7 +16,6 @@ from signal_perception.report.figures.pictures import Picture, picture
 from signal_perception.report.figures.retention_figure import middle_slice, retention_figure
 from signal_perception.report.figures.surface_figure import has_surfaces, surface_figure
 from signal_perception.report.findings import contrasts, kappa, losses, noise_spectra
-from signal_perception.report.findings.losses import Bootstrap
 from signal_perception.report.page import noise_tables, rows
 from signal_perception.report.page.table import Table
 from signal_perception.report.results import naming, noise_cells, poster, runs
@@ -100,17 +99,16 @@ _PLACES = (
 )
 
 
-def noise(results: Results, *, scale: str, bootstrap: Bootstrap, dpi: int) -> Noise:
+def noise(results: Results, compared: losses.Comparison, *, scale: str, dpi: int) -> Noise:
     """Draw the figures of noise of one data set, and write its tables.
 
-    scale: of σ, as the parameters have it. bootstrap: behind the comparison of models.
+    compared: the models against each other. scale: of σ, as the parameters have it.
     """
     # a model without cells whose taps changed has a table without rows
     heard = {model: table for model, table in results.noise_spectra.items() if len(table)}
     views = {model: metrics["views"] for model, metrics in results.accuracy.items()}
     drawing = _Drawing(results.dataset, results.noise, heard, views, dpi)
     effects = noise_spectra.effects(heard)
-    compared = losses.comparison(results.robustness, results.noise, bootstrap)
     curves = drawing.curves
     pictures, spectra = drawing.pictures(curves), drawing.spectra()
     grids = drawing.grids(results.robustness)

@@ -8,6 +8,7 @@ from typing import Any
 from signal_perception.report.captions import training_captions
 from signal_perception.report.figures.pictures import Picture, picture
 from signal_perception.report.figures.training_figure import curves_figure
+from signal_perception.report.findings import losses
 from signal_perception.report.findings.finding import Finding
 from signal_perception.report.findings.losses import Bootstrap
 from signal_perception.report.findings.warnings import warnings
@@ -91,11 +92,12 @@ def section(results: Results, settings: Settings, sources: Sources, room: int) -
     scale, dpi = settings.noise["scale"], settings.report.dpi
     dataset: Mapping[str, Any] = settings.datasets.get(results.dataset, {})
     source = dataset.get("source", {})
+    compared = losses.of(results, settings)
     parts = (
         accuracy(results, source, bootstrap=bootstrap, dpi=dpi),
         spectra(results, settings.report),
         transfer(results, settings),
-        noise(results, scale=scale, bootstrap=bootstrap, dpi=dpi),
+        noise(results, compared, scale=scale, dpi=dpi),
     )
     pictures = [
         *parts[0].pictures,
@@ -104,12 +106,12 @@ def section(results: Results, settings: Settings, sources: Sources, room: int) -
         *parts[2].pictures.values(),
         *parts[3].drawn,
     ]
-    charts = {part: made(results, settings) for part, made in sources.charts.items()}
+    charts = {part: made(results, settings, compared) for part, made in sources.charts.items()}
     return Section(
         results.dataset,
         naming.dataset(results.dataset),
         warnings(results, dataset),
-        sources.findings(results, settings),
+        sources.findings(results, settings, compared),
         *parts,
         decoding=None if results.decode is None else rows.decoding(results.decode),
         pictures=pictures,
