@@ -15,7 +15,7 @@ from signal_perception.models.core import registry
 from signal_perception.report import plots
 from signal_perception.report.results import depth
 from signal_perception.report.results.depth import Reading
-from signal_perception.report.results.noise_cells import THIRDS
+from signal_perception.report.results.noise_cells import THIRDS, with_clean_low
 from tests.support.noise_tables import noise_table
 from tests.support.project import ROOT
 from tests.support.results import accuracy, results
@@ -65,9 +65,9 @@ def test_retention_follows_the_strength_of_the_noise_from_1_on() -> None:
 
 
 def test_a_model_at_chance_has_no_curve_of_retention() -> None:
-    noise = {MODEL: noise_table(grid="figure3", panels=THIRDS)}
-    guessing = {MODEL: accuracy() | {"low1": 7.0}}
-    given = replace(results(), noise=noise, accuracy=guessing)
+    cells = noise_table(grid="figure3", panels=THIRDS)
+    guessing = accuracy() | {"low1": 7.0, "views": cells["views"].iloc[0]}
+    given = replace(results(), noise={MODEL: with_clean_low(cells, guessing)})
     assert set(plots.plots([given], READING)) == {"figure1/shapes.csv"}
 
 

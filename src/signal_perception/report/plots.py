@@ -11,7 +11,6 @@ from signal_perception.report.results import depth, naming, noise_cells
 from signal_perception.report.results.depth import Reading
 from signal_perception.report.results.noise_cells import SYMBOLS, THIRDS
 from signal_perception.report.results.tables import Results
-from signal_perception.report.summary import above_chance
 
 # The figures, by the name of their template and of the folder of their tables.
 FIGURE1, RETENTION = "figure1", "retention"
@@ -68,7 +67,7 @@ def retention(results: Results) -> pd.DataFrame:
     """
     rows = []
     for model, cells in results.noise.items():
-        if not above_chance(results.accuracy.get(model, {"low1": None})):
+        if not len(cells) or not noise_cells.retention_is_defined(cells).all():
             continue
         for third, line in _lines(cells):
             start = {"kappa": 0.0, "retention": 1.0, "retention_low": 1.0, "retention_high": 1.0}

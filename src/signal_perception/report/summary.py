@@ -4,15 +4,13 @@ Rounded to what a reader compares: percent to two decimals, shares to three. Int
 tables, and `signal-perception compare` reads them there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
-
-import pandas as pd
+from collections.abc import Iterable, Sequence
 
 from signal_perception.report.findings import motion
+from signal_perception.report.findings import thirds as findings
+from signal_perception.report.findings.thirds import Thirds
 from signal_perception.report.results import depth, noise_cells
 from signal_perception.report.results.depth import Reading
-from signal_perception.report.results.noise_cells import THIRDS
 from signal_perception.report.results.tables import Results
 
 NONE_SHOWN = "none shown"
@@ -30,34 +28,17 @@ def summary(results: Iterable[Results], reading: Reading) -> dict[str, dict[str,
     there, percent. motion_share: of the taps of Figure 1, those whose clip has more than its static
     control after Holm.
     """
-    return {
-        each.dataset: {
-            model: numbers for model in each.models if (numbers := _of(each, model, reading))
-        }
-        for each in results
-    }
+    return {each.dataset: _dataset(each, reading) for each in results}
 
 
-def weakest_third(contrasts: pd.DataFrame) -> tuple[str, str] | None:
-    """Grid and third of a model's first grid of thirds; the third is empty where none is shown.
-
-    None where no grid compares the thirds.
-    """
-    tested = contrasts.loc[
-        (contrasts["k"] == 1)
-        & (contrasts["kind"] == "weights")
-        & contrasts["first"].isin(THIRDS)
-        & contrasts["second"].isin(THIRDS)
-    ]
-    for grid, inside in tested.groupby("grid", sort=False):
-        if len(inside) == len(list(combinations(THIRDS, 2))):
-            weaker = list(inside["weaker"])
-            beyond = [third for third in THIRDS if weaker.count(third) == len(THIRDS) - 1]
-            return str(grid), beyond[0] if beyond else ""
-    return None
+def _dataset(results: Results, reading: Reading) -> dict[str, Numbers]:
+    """Model → numbers, of the models that have any."""
+    thirds = findings.thirds(results)
+    found = {model: _of(results, model, thirds, reading) for model in results.models}
+    return {model: numbers for model, numbers in found.items() if numbers}
 
 
-def _of(results: Results, model: str, reading: Reading) -> Numbers:
+def _of(results: Results, model: str, thirds: Sequence[Thirds], reading: Reading) -> Numbers:
     found: Numbers = {}
     metrics = results.accuracy.get(model)
     if metrics:
@@ -65,30 +46,26 @@ def _of(results: Results, model: str, reading: Reading) -> Numbers:
     if model in results.noise:
         cells = results.noise[model]
         cells = cells.loc[cells["kind"] == "weights"]
-        if metrics and above_chance(metrics) and len(cells):
+        if len(cells) and noise_cells.retention_is_defined(cells).all():
             mean = float(noise_cells.column(noise_cells.distinct(cells), "retention").mean())
             found["retention"] = round(mean, _SHARE)
-        found |= _weakest(results.contrasts.get(model), cells)
+        found |= _weakest([t for t in thirds if t.model == model and t.kind == "weights"])
     if model in results.depth:
         found |= _motion({model: results.depth[model]}, reading)
     return found
 
 
-def above_chance(metrics: Mapping) -> bool:
-    """Whether the lower bound of a model's top-1 is above chance; not where it has no bound."""
-    return metrics["low1"] is not None and metrics["low1"] > metrics["chance1"]
-
-
-def _weakest(contrasts: pd.DataFrame | None, cells: pd.DataFrame) -> Numbers:
-    tested = None if contrasts is None or contrasts.empty else weakest_third(contrasts)
-    if tested is None:
+def _weakest(found: Sequence[Thirds]) -> Numbers:
+    """Of a model's first grid of thirds."""
+    if not found:
         return {}
-    grid, third = tested
-    if not third:
+    weakest = found[0].weakest
+    if not weakest:
         return {"weakest_third": NONE_SHOWN}
-    inside = cells.loc[(cells["grid"] == grid) & (cells["panel"] == third)]
-    top1 = float(noise_cells.column(noise_cells.distinct(inside), "top1_mean").mean())
-    return {"weakest_third": third, "weakest_third_top1": round(top1, _PERCENT)}
+    return {
+        "weakest_third": weakest,
+        "weakest_third_top1": round(found[0].means[weakest].value, _PERCENT),
+    }
 
 
 def _motion(table: depth.Tables, reading: Reading) -> Numbers:
