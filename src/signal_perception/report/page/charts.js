@@ -22,6 +22,8 @@ const LOOK = {
 const MARGIN = "600px";
 // Of what Vega says, errors alone go to the console.
 const ERRORS = 1;
+// Axes and legends are within the width.
+const FITS = { type: "fit-x", contains: "padding" };
 // Pixels below which a chart is no longer made narrower but scrolled.
 const LEAST_WIDTH = 300;
 
@@ -47,7 +49,7 @@ const fills = (spec) => spec.width === "container";
 function complete(figure, { csv, types, spec }) {
   const whole = { ...spec, datasets: { table: csvRecords(csv, types) } };
   if (!fills(spec)) return whole;
-  return { ...whole, width: roomOf(figure), autosize: { type: "fit-x", contains: "padding" } };
+  return { ...whole, width: roomOf(figure) };
 }
 
 async function drawNow(figure) {
@@ -58,6 +60,8 @@ async function drawNow(figure) {
     // No code is made from text: the page's policy forbids it.
     ast: true,
     logLevel: ERRORS,
+    // Said to Vega, not to Vega-Lite, which warns of a height in steps though the width alone fits.
+    patch: (vega) => (fills(content.spec) ? { ...vega, autosize: FITS } : vega),
     config: LOOK,
     bind: figure.querySelector(".inputs"),
   });
