@@ -20,8 +20,8 @@ EMPTY = "#dddddd"
 # Marks a cell that was not scored on all videos.
 FEWER = "*"
 _CMAP = "viridis"
-# Inches: of a cell; left of a panel with labels, and without; right of all, for the scale; above the
-# first row, above a panel and below it.
+# Inches: of a cell; left of a panel with labels, and without, and right of all, for the scale;
+# above the first row, above a panel and below it.
 _CELL = (0.62, 0.36)
 _LEFT, _GAP, _RIGHT = 0.85, 0.2, 0.8
 _TITLE, _ABOVE, _BELOW = 0.4, 0.62, 0.58
@@ -129,8 +129,15 @@ def _bar(
     axis.tick_params(labelsize=7.5)
 
 
-def _map(axis: Axes, facet: Facet, scale: _Scale, place: tuple[float, float, float, float]) -> None:
-    """One panel, at a place in inches."""
+def _map(
+    axis: Axes,
+    facet: Facet,
+    scale: _Scale,
+    place: tuple[float, float, float, float],
+    *,
+    labelled: bool,
+) -> None:
+    """One panel, at a place in inches. labelled: whether its rows are."""
     mean = facet.values(f"{scale.score}_mean")
     values = mean.to_numpy(np.float64)
     rows, columns = values.shape
