@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import report_tables
 from benchmarks.timing import load, once
 from signal_perception.commands.use import use
-from signal_perception.pipeline import dvcfile, stage
+from signal_perception.pipeline import dvcfile
 from signal_perception.pipeline.errors import UserError
 from signal_perception.report.findings import first, losses
 from signal_perception.report.findings.losses import Bootstrap
@@ -54,7 +54,7 @@ def plant(folder: Path) -> None:
 def of(folder: Path) -> Iterator[str]:
     """Measure the study in a folder."""
     with chdir(folder):
-        settings = stage.start("report").settings(Settings)
+        settings = Settings.model_validate(dvcfile.declared(dvcfile.stage("report")))
         bootstrap = Bootstrap(settings.seed, settings.noise["bootstrap"])
         results = []
         seconds = once(lambda: results.extend(tables.read_study(settings.study, dvcfile.stages())))

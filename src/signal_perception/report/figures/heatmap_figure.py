@@ -1,6 +1,5 @@
 """Accuracy under noise, cell by cell: numbers on colours, a column per panel of a grid."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,9 +20,10 @@ EMPTY = "#dddddd"
 # Marks a cell that was not scored on all videos.
 FEWER = "*"
 _CMAP = "viridis"
-# Inches: of a cell; left of a panel, for its labels; right of all, for the scale; above and below.
+# Inches: of a cell; left of a panel with labels, and without, and right of all, for the scale;
+# above the first row, above a panel and below it.
 _CELL = (0.62, 0.36)
-_LEFT, _RIGHT = 0.85, 0.95
+_LEFT, _GAP, _RIGHT = 0.85, 0.2, 0.8
 _TITLE, _ABOVE, _BELOW = 0.4, 0.62, 0.58
 _FONT = 7.2
 _LINE = {"fontsize": 9.5, "ha": "left", "va": "top"}
@@ -61,8 +61,11 @@ def heatmap_figure(cells: pd.DataFrame, model: str, grid: str, *, videos: int, d
     panels = max(map(len, columns.values()))
     width = max(across * _CELL[0], 1.9)
     heights = [down[kind] * _CELL[1] for kind, _ in rows]
+    first, *others = [facet for facets in columns.values() for facet in facets]
+    shared = all(facet.y_labels == first.y_labels for facet in others)
+    between = _GAP if shared else _LEFT
     size = (
-        panels * (width + _LEFT) + _RIGHT,
+        _LEFT + panels * width + (panels - 1) * between + _RIGHT + _GAP,
         _TITLE + sum(height + _ABOVE + _BELOW for height in heights),
     )
     with style.look():
@@ -80,10 +83,10 @@ def heatmap_figure(cells: pd.DataFrame, model: str, grid: str, *, videos: int, d
             figure.text(0.1 / size[0], (top - 0.08) / size[1], text, **_LINE)
             bottom = top - _ABOVE - height
             for number, facet in enumerate(columns[kind]):
-                left = _LEFT + number * (width + _LEFT)
-                place = (left, bottom, width, height)
-                _map(_axes(figure, place, f"{kind} {score}"), facet, scale, place)
-            place = (size[0] - _RIGHT + 0.1, bottom, 0.13, height)
+                place = (_LEFT + number * (width + between), bottom, width, height)
+                axis = _axes(figure, place, f"{kind} {score}")
+                _map(axis, facet, scale, place, labelled=number == 0 or not shared)
+            place = (size[0] - _RIGHT, bottom, 0.13, height)
             _bar(figure, place, facet=columns[kind][0], scale=scale)
             top = bottom - _BELOW
         writing.put_into(figure)
@@ -126,8 +129,15 @@ def _bar(
     axis.tick_params(labelsize=7.5)
 
 
-def _map(axis: Axes, facet: Facet, scale: _Scale, place: tuple[float, float, float, float]) -> None:
-    """One panel, at a place in inches."""
+def _map(
+    axis: Axes,
+    facet: Facet,
+    scale: _Scale,
+    place: tuple[float, float, float, float],
+    *,
+    labelled: bool,
+) -> None:
+    """One panel, at a place in inches. labelled: whether its rows are."""
     mean = facet.values(f"{scale.score}_mean")
     values = mean.to_numpy(np.float64)
     rows, columns = values.shape
@@ -138,21 +148,17 @@ def _map(axis: Axes, facet: Facet, scale: _Scale, place: tuple[float, float, flo
         np.arange(columns + 1), np.arange(rows + 1), np.ma.masked_invalid(values), **look
     )
     _numbers(texts(facet, scale.score, scale.videos), values, scale, place)
-    _ticks(axis, facet.x_labels, mean.columns, facet.y_labels, mean.index)
-    x, y = noise_cells.axis_label(facet.x), noise_cells.axis_label(facet.y)
-    axis.set(xlabel=x, ylabel=y)
-    axis.set_title(facet.title, fontsize=9)
-
-
-def _ticks(
-    axis: Axes, x: Mapping[float, str], xs: pd.Index, y: Mapping[float, str], ys: pd.Index
-) -> None:
-    """A label in the middle of each column and row."""
-    axis.set_xticks(np.arange(len(xs)) + 0.5, labels=[x[value] for value in xs])
-    axis.set_yticks(np.arange(len(ys)) + 0.5, labels=[y[value] for value in ys])
+    axis.set_xticks(
+        np.arange(columns) + 0.5, labels=[facet.x_labels[value] for value in mean.columns]
+    )
+    axis.set_xlabel(noise_cells.axis_label(facet.x))
+    labels = [facet.y_labels[value] for value in mean.index] if labelled else []
+    axis.set_yticks(np.arange(len(labels)) + 0.5, labels=labels)
+    axis.set_ylabel(noise_cells.axis_label(facet.y) if labelled else "")
     axis.tick_params(length=0, labelsize=8)
-    for side in ("left", "bottom"):
-        axis.spines[side].set_visible(False)
+    for side in axis.spines.values():
+        side.set_visible(False)
+    axis.set_title(facet.title, fontsize=9)
 
 
 def _numbers(

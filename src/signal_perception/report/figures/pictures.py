@@ -1,6 +1,7 @@
 """A figure as the page and papers need it: PNG and PDF, drawn late and in several processes."""
 
 import base64
+import gc
 import multiprocessing
 import sys
 from collections.abc import Callable, Sequence
@@ -98,7 +99,8 @@ def draw(pictures: Sequence[Picture]) -> None:
         return
     _FORKED[:] = waiting
     try:
-        with multiprocessing.get_context("fork").Pool(processes) as pool:
+        # what the parent has made is looked at once for garbage, and not at every figure
+        with multiprocessing.get_context("fork").Pool(processes, gc.freeze) as pool:
             for each, drawn in zip(waiting, pool.imap(_draw_number, range(len(waiting)))):
                 each.keep(drawn)
     finally:

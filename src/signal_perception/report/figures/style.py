@@ -103,15 +103,23 @@ def png(figure: Figure) -> bytes:
     full = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     # keeps rare colours, which other methods lose
     few = full.quantize(256, method=Quantize.MAXCOVERAGE, kmeans=0, dither=Dither.NONE)
-    _centre(few, np.asarray(full))
-    few.save(small, format="png", optimize=True)
+    # a quarter of the places tells the large areas
+    _centre(np.asarray(few)[::2, ::2], np.asarray(full)[::2, ::2], few)
+    few.save(small, format="png", compress_level=7)
     return small.getvalue()
 
 
-def _centre(few: Image.Image, full: NDArray[np.uint8]) -> None:
-    """Make each colour of a palette the mean of what it stands for: those of large areas stay."""
-    index = np.asarray(few).ravel()
-    counts = np.bincount(index, minlength=256)
-    sums = [np.bincount(index, full[..., c].ravel(), 256) for c in range(3)]
-    means = np.rint(np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None])
-    few.putpalette(means.astype(np.uint8).ravel().tolist())
+def _centre(index: NDArray[np.uint8], full: NDArray[np.uint8], few: Image.Image) -> None:
+    """Make each colour of a palette the mean of what it stands for: those of large areas stay.
+
+    index, full: number in the palette, and red, green and blue before, of some places.
+    """
+    numbers = index.ravel()
+    counts = np.bincount(numbers, minlength=256)
+    sums = [np.bincount(numbers, full[..., c].ravel(), 256) for c in range(3)]
+    before = np.zeros((256, 3))
+    palette = np.array(few.getpalette() or [], np.float64).reshape(-1, 3)
+    before[: len(palette)] = palette
+    seen = counts > 0
+    before[seen] = np.rint(np.stack(sums, axis=1)[seen] / counts[seen, None])
+    few.putpalette(before.astype(np.uint8).ravel().tolist())

@@ -71,17 +71,21 @@ def taps(rows: pd.DataFrame, panel: str) -> pd.DataFrame:
     -------
     Columns tap, order, kind, block, tokens, role, x.
     """
-    found = rows.loc[(rows["side"] == side(rows)) & (rows["tap"] != INPUT)]
-    found = found.drop_duplicates("tap").sort_values("order")
-    found = found.loc[:, ["tap", "order", "kind", "block", "tokens"]]
-    kinds = found.groupby("block")["kind"].agg(set)
-    on_the_poster = [
-        definitions.in_figure1(kind, kinds[block])
-        for kind, block in zip(found["kind"], found["block"])
+    columns = ["tap", "order", "kind", "block", "tokens", "side"]
+    # a few rows of thousands: all that follows is quick then
+    every = rows.loc[:, columns].drop_duplicates(["tap", "side"])
+    found = every.loc[(every["side"] == side(every)) & (every["tap"] != INPUT), columns[:-1]]
+    found = found.sort_values("order")
+    places = list(zip(found["kind"], found["block"]))
+    kinds: dict[int, set[str]] = {}
+    for kind, block in places:
+        kinds.setdefault(block, set()).add(kind)
+    roles = [
+        ROLES.get(kind) if definitions.in_figure1(kind, kinds[block]) else None
+        for kind, block in places
     ]
-    found = found.loc[np.array(on_the_poster, bool)]
-    found = found.assign(role=found["kind"].map(ROLES))
-    found = found.loc[found["role"].isin(PANELS[panel])]
+    chosen = np.array([role in PANELS[panel] for role in roles], bool)
+    found = found.assign(role=roles).loc[chosen]
     return found.assign(x=np.arange(len(found)) / max(len(found) - 1, 1))
 
 
