@@ -1,6 +1,6 @@
-"""Stage report: figures and Table 1 from the tables of the study at hand, and the page beside them.
+"""Stage report: the page and Table 1 from the tables of the study at hand, and what DVC compares.
 
-The page is no output: it says where and when it was made, and can be written again at any time.
+The page is no output of DVC: it says where and when it was made, and can be written again.
 """
 
 import json
@@ -28,9 +28,6 @@ def main() -> None:
         write_atomically(target, lambda path, table=table: table.to_csv(path, index=False))
     made = page.page(results, settings, provenance.facts(stages))
     folder = page.place(settings).parent
-    for name, picture in made.figures.items():
-        target = run.out(f"{folder}/figures") / name
-        write_atomically(target, lambda path, picture=picture: path.write_bytes(picture))
     for name, text in made.tables.items():
         target = run.out(f"{folder}/tables") / name
         write_atomically(target, lambda path, text=text: path.write_text(text, encoding="utf-8"))

@@ -40,8 +40,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_names_are_those_of_dvc(folder: Path) -> None:
     names = set(dvcfile.stages())
-    assert {"synthesise", "decode@gestures", f"noise@shapes-{MODELS[0]}-7", "report"} <= names
-    assert len(names) == 1 + 2 + (3 + 4 * 3) * 2 * len(MODELS) * 2 + 1
+    assert {
+        "synthesise",
+        "decode@gestures",
+        f"noise@shapes-{MODELS[0]}-7",
+        "report",
+        "figures",
+    } <= names
+    assert len(names) == 1 + 2 + (3 + 4 * 3) * 2 * len(MODELS) * 2 + 2
 
 
 def test_every_value_is_resolved(folder: Path) -> None:
@@ -103,6 +109,7 @@ def _one_of_each() -> list[str]:
         "decode@gestures",
         *(f"{name}@gestures-{MODELS[1]}-0" for name in ("finetune", "evaluate", "noise")),
         *(f"{name}@gestures-{MODELS[1]}-shapes-0" for name in OF_WEIGHTS),
+        "figures",
         "report",
     ]
 

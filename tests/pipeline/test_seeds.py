@@ -41,7 +41,7 @@ def test_a_further_run_trains_anew_and_is_reported_with_the_first(tmp_path: Path
     change(folder, {"study.seeds": [0, 1]})
     names = (f"{stage}@shapes-{MODEL}-1" for stage in ("finetune", "evaluate", "noise"))
     own = (f"{stage}@shapes-{MODEL}-shapes-1" for stage in ("extract", "spectra"))
-    assert _repro(folder) == {*names, *own, "report"}
+    assert _repro(folder) == {*names, *own, "figures", "report"}
     assert _hashes(folder, 0) == first
     second = _hashes(folder, 1)
     renamed = {name.replace("-0.", "-1."): found for name, found in first.items()}

@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from signal_perception.report.page.page import Page
 from signal_perception.report.results.tables import Results
-from tests.report.test_page import NO_NOISE, make_page, text
+from tests.report.test_page import NO_NOISE, Made, make_page, text
 from tests.support.accuracy_tables import confusion_table
 from tests.support.results import accuracy, results
 
@@ -21,11 +20,11 @@ def accuracy_alone(**changes: Any) -> Results:
 
 
 @pytest.fixture(scope="module")
-def made() -> Page:
+def made() -> Made:
     return make_page(accuracy_alone())
 
 
-def test_what_misleads_is_said_before_table_1_and_only_where_something_does(made: Page) -> None:
+def test_what_misleads_is_said_before_table_1_and_only_where_something_does(made: Made) -> None:
     assert "Read this first" not in made.html
     odd = accuracy_alone(accuracy={"i3d": accuracy() | {"above_chance": False}})
     html = make_page(odd).html
@@ -34,7 +33,7 @@ def test_what_misleads_is_said_before_table_1_and_only_where_something_does(made
     assert html.index("I3D is not shown to be above chance") < html.index("Table 1. Accuracy")
 
 
-def test_what_table_1_is_made_of_is_folded_below_it(made: Page) -> None:
+def test_what_table_1_is_made_of_is_folded_below_it(made: Made) -> None:
     page_text = text(made.html)
     for expected in (
         "1 × 1 75.78 (72.7–78.8)",

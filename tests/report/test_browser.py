@@ -16,12 +16,11 @@ from signal_perception.report.charts.chart import DATA, Chart
 from signal_perception.report.findings import table1
 from signal_perception.report.findings.finding import Finding
 from signal_perception.report.findings.losses import Comparison
-from signal_perception.report.page.page import Page
-from signal_perception.report.page.parts import Sources
+from signal_perception.report.page.sources import Sources
 from signal_perception.report.results import palette
 from signal_perception.report.results.tables import Results
 from signal_perception.report.settings import Settings
-from tests.report.test_page import make_page
+from tests.report.test_page import Made, make_page
 from tests.support.accuracy_tables import classes_table
 from tests.support.browser import Opened, browser, opened
 from tests.support.noise_tables import contrasts_table
@@ -101,12 +100,12 @@ def _planted() -> Results:
 
 
 @pytest.fixture(scope="module")
-def made() -> Page:
+def made() -> Made:
     return make_page(_planted(), sources=Sources({"accuracy": _charts}, _findings))
 
 
 @pytest.fixture(scope="module")
-def path(made: Page, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def path(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(made.html, encoding="utf-8")
     return path

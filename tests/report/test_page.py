@@ -1,16 +1,18 @@
 """The page: what it shows, that it is well formed, and that the same tables give the same bytes."""
 
 import re
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from signal_perception.pipeline.params import Study
-from signal_perception.report.page.page import Page, page
-from signal_perception.report.page.parts import Sources
+from signal_perception.report.page.page import Page, figures, page
 from signal_perception.report.page.provenance import Facts, StageRun
+from signal_perception.report.page.sources import Sources
 from signal_perception.report.results.tables import Results
 from signal_perception.report.settings import Report, Settings
 from tests.support.results import accuracy, results, sampling
@@ -50,12 +52,34 @@ def make_settings(**sections: dict[str, Any]) -> Settings:
     )
 
 
-def make_page(*parts: Results, sources: Sources = FIGURES, **sections: dict[str, Any]) -> Page:
-    return page(parts, make_settings(**sections), FACTS, sources)
+@dataclass(frozen=True)
+class Made:
+    """A page of planted results, and the figures beside it, drawn when they are asked for."""
+
+    page: Page
+    results: tuple[Results, ...]
+    settings: Settings
+
+    @property
+    def html(self) -> str:
+        return self.page.html
+
+    @property
+    def tables(self) -> Mapping[str, str]:
+        return self.page.tables
+
+    @cached_property
+    def figures(self) -> dict[str, bytes]:
+        return figures(self.results, self.settings)
+
+
+def make_page(*parts: Results, sources: Sources = FIGURES, **sections: dict[str, Any]) -> Made:
+    settings = make_settings(**sections)
+    return Made(page(parts, settings, FACTS, sources), parts, settings)
 
 
 @pytest.fixture(scope="module")
-def made() -> Page:
+def made() -> Made:
     return make_page(results())
 
 
@@ -65,7 +89,7 @@ def text(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
-def test_the_same_tables_give_the_same_bytes(made: Page) -> None:
+def test_the_same_tables_give_the_same_bytes(made: Made) -> None:
     again = make_page(results())
     assert again.html == made.html
     assert again.figures == made.figures
@@ -100,7 +124,7 @@ def test_the_same_tables_give_the_same_bytes(made: Page) -> None:
             assert told not in content
 
 
-def test_the_numbers_are_on_the_page(made: Page) -> None:
+def test_the_numbers_are_on_the_page(made: Made) -> None:
     page_text = text(made.html)
     for expected in (
         "75.78 (72.7–78.8)",
@@ -138,7 +162,7 @@ def test_the_numbers_are_on_the_page(made: Page) -> None:
     assert made.html.count("data:image/png;base64,") == len(made.figures) / 2
 
 
-def test_an_accuracy_over_fewer_videos_is_marked(made: Page) -> None:
+def test_an_accuracy_over_fewer_videos_is_marked(made: Made) -> None:
     assert "I3D †" in made.html
     assert "TimeSformer (divided) †" not in made.html
     assert "Not every test video was scored" in text(made.html)
@@ -147,7 +171,7 @@ def test_an_accuracy_over_fewer_videos_is_marked(made: Page) -> None:
     assert "†" not in complete.html
 
 
-def test_surfaces_are_folded_away_and_read_second(made: Page) -> None:
+def test_surfaces_are_folded_away_and_read_second(made: Made) -> None:
     html = made.html
     start = html.index("model by model</h3>")
     cells = html.index("TimeSformer (divided), shapes: noise by component, σ × γ.</strong>", start)
@@ -157,7 +181,7 @@ def test_surfaces_are_folded_away_and_read_second(made: Page) -> None:
     assert cells < folded < html.index("</details>", folded)
 
 
-def test_ties_and_scores_that_are_no_numbers_are_told_below_table_1(made: Page) -> None:
+def test_ties_and_scores_that_are_no_numbers_are_told_below_table_1(made: Made) -> None:
     assert "another class tied" not in text(made.html[: made.html.index("Noise: what")])
     nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "curves": {}, **NO_NOISE}
     tied = {"i3d": accuracy() | {"tied": 1, "not_finite": 2}}
@@ -166,7 +190,7 @@ def test_ties_and_scores_that_are_no_numbers_are_told_below_table_1(made: Page) 
     assert "I3D: 2 videos with scores that are not finite, wrong." in page_text
 
 
-def _spectra_alone(**known: Any) -> Page:
+def _spectra_alone(**known: Any) -> Made:
     """The page of one model of two blocks that has spectra and nothing else."""
     known = {"backbone": [(("joint_attn", "mlp"), 2, 8)]} | known
     nothing = Results("shapes", ("swin",), None, {}, {}, {}, {}, {})
@@ -205,7 +229,7 @@ def test_what_was_not_extracted_is_said_and_not_drawn(
     assert {"figure1", "controls", "comparison", "spectrogram"} <= names
 
 
-def test_frames_of_the_test_clips_are_described_where_they_were_counted(made: Page) -> None:
+def test_frames_of_the_test_clips_are_described_where_they_were_counted(made: Made) -> None:
     assert "Frames of the test clips" not in made.html
     nothing: dict[str, Any] = {"spectra": {}, "depth": {}, "curves": {}, **NO_NOISE}
     told = {"i3d": accuracy() | {"sampling": sampling()}}
@@ -213,12 +237,12 @@ def test_frames_of_the_test_clips_are_described_where_they_were_counted(made: Pa
     assert "I3D 1 8 7.5 12.5 % 3.1 % 0.250" in page_text
 
 
-def test_text_from_outside_is_escaped(made: Page) -> None:
+def test_text_from_outside_is_escaped(made: Made) -> None:
     assert "&lt;moov&gt; is missing" in made.html
     assert "<moov>" not in made.html
 
 
-def test_the_page_is_well_formed_and_refers_to_nothing_outside(made: Page) -> None:
+def test_the_page_is_well_formed_and_refers_to_nothing_outside(made: Made) -> None:
     class Balance(HTMLParser):
         void = frozenset({"meta", "img", "input"})
 
@@ -258,7 +282,7 @@ def test_a_data_set_without_results_still_has_its_section() -> None:
     assert set(empty.tables) == {"table1.md", "table1.tex"}
 
 
-def test_what_was_run_stands_under_its_headings(made: Page) -> None:
+def test_what_was_run_stands_under_its_headings(made: Made) -> None:
     start = made.html.index(">Parameters</h3>")
     headings = re.findall("<h4>(.*?)</h4>", made.html[start:])
     assert headings == [

@@ -50,7 +50,7 @@ def test_a_picture_is_drawn_when_it_is_asked_for_and_once() -> None:
 
     one = picture("a.png", make, "", [])
     assert not drawn
-    assert one.png.startswith(b"\x89PNG") and one.pdf.startswith(b"%PDF")
+    assert one.pdf.startswith(b"%PDF") and one.png.startswith(b"\x89PNG")
     assert (one.width, one.paper, drawn) == (170, "a.pdf", [1])
     pictures.draw([one])
     assert drawn == [1]

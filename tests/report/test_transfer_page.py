@@ -4,18 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from signal_perception.report.page.page import Page
-from tests.report.test_page import make_page, text
+from tests.report.test_page import Made, make_page, text
 from tests.support.probe_tables import probe_table
 from tests.support.results import others, results
 
 
 @pytest.fixture(scope="module")
-def made() -> Page:
+def made() -> Made:
     return make_page(results())
 
 
-def test_other_weights_have_a_section_where_there_are_any(made: Page) -> None:
+def test_other_weights_have_a_section_where_there_are_any(made: Made) -> None:
     # not in the pictures' letters either, which may be any
     for absent in ("Other weights", "CKA", "Better, worse"):
         assert absent not in text(made.html)

@@ -159,6 +159,10 @@ def _report(asked: Asked) -> Work:
     return Work({"models": pages}, 1e6 + 5e5 * pages)
 
 
+def _figures(asked: Asked) -> Work:
+    return Work(_report(asked).amounts, 4e5 * _report(asked).amounts["models"])
+
+
 _STAGES: dict[str, Callable[[Asked], Work]] = {
     "synthesise": _synthesise,
     "decode": _decode,
@@ -169,6 +173,7 @@ _STAGES: dict[str, Callable[[Asked], Work]] = {
     "features": _features,
     "probe": _probe,
     "noise": _noise,
+    "figures": _figures,
     "report": _report,
 }
 

@@ -41,6 +41,7 @@ class Picture:
     title: str
     caption: tuple[str, ...]
     _drawn: list[Drawn] = field(default_factory=list, compare=False, repr=False)
+    _alone: list[tuple[bytes, int]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def drawn(self) -> Drawn:
@@ -50,7 +51,8 @@ class Picture:
 
     @property
     def png(self) -> bytes:
-        return self.drawn.png
+        """Drawn alone where the PDF was not asked for: half the work of a page."""
+        return self._raster[0]
 
     @property
     def pdf(self) -> bytes:
@@ -58,7 +60,16 @@ class Picture:
 
     @property
     def width(self) -> int:
-        return self.drawn.width
+        return self._raster[1]
+
+    @property
+    def _raster(self) -> tuple[bytes, int]:
+        if self._drawn:
+            return self._drawn[0].png, self._drawn[0].width
+        if not self._alone:
+            figure = self.figure()
+            self._alone.append((style.png(figure), _width(figure)))
+        return self._alone[0]
 
     @property
     def wide(self) -> bool:
@@ -118,4 +129,8 @@ def _draw_number(number: int) -> Drawn:
 def _draw(make: Callable[[], Figure]) -> Drawn:
     figure = make()
     png, pdf = style.png_and_pdf(figure)
-    return Drawn(png, pdf, round(_PIXELS * figure.get_figwidth()))
+    return Drawn(png, pdf, _width(figure))
+
+
+def _width(figure: Figure) -> int:
+    return round(_PIXELS * figure.get_figwidth())

@@ -6,6 +6,7 @@ import pandas as pd
 
 from signal_perception.report.results import depth
 from signal_perception.report.results.depth import Reading, Tables
+from signal_perception.report.results.remembered import remembered
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def summaries(tables: Tables, reading: Reading) -> list[Summary]:
     return [_summary(model, table, reading) for model, table in tables.items()]
 
 
+@remembered
 def _summary(model: str, table: pd.DataFrame, reading: Reading) -> Summary:
     taps = depth.profile(table, "a", reading)
     corrected = depth.profile(table, "a", reading, quantity="corrected")

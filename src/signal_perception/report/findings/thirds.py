@@ -12,6 +12,7 @@ import pandas as pd
 
 from signal_perception.report.results import noise_cells, rounding
 from signal_perception.report.results.noise_cells import THIRDS
+from signal_perception.report.results.remembered import remembered
 from signal_perception.report.results.tables import Results
 
 # Significance level after Holm's correction.
@@ -112,6 +113,7 @@ class Thirds:
         return [each for each in self.contrasts if third in (each.first, each.second)]
 
 
+@remembered
 def thirds(results: Results) -> list[Thirds]:
     """One entry per model and grid whose panels are the three thirds; not of the worst case."""
     found = []

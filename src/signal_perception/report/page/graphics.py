@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from signal_perception.report.charts.chart import Chart
-from signal_perception.report.figures.pictures import Picture, draw
+from signal_perception.report.figures.pictures import Picture
 from signal_perception.report.page.embedded import Embedded, address
 
 # Bytes of PNG that a page holds at most, so that it stays small enough to be sent by mail.
@@ -61,7 +61,6 @@ class Graphics:
         """The figures without a chart; those that come first have the room."""
         shown = {picture.file for chart in self._all for picture in self._shown(chart)}
         left = [picture for picture in self.pictures if picture.file not in shown]
-        draw(left)
         found, used = [], 0
         for picture in left:
             used += len(picture.png)

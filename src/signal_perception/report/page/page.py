@@ -6,53 +6,29 @@ machine the same page.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from signal_perception.pipeline.params import plain
-from signal_perception.report.figures.pictures import Picture, draw
-from signal_perception.report.findings import confusion, thirds
+from signal_perception.report.figures.pictures import draw
+from signal_perception.report.findings import thirds
 from signal_perception.report.page import environment, table1_files
-from signal_perception.report.page.contents import Outline, outline
 from signal_perception.report.page.digest import digest
 from signal_perception.report.page.graphics import ROOM
-from signal_perception.report.page.parts import SOURCES, Sources
+from signal_perception.report.page.parts import parts
 from signal_perception.report.page.provenance import NOTHING, Facts
 from signal_perception.report.page.run_table import run_table
-from signal_perception.report.page.sections import Section, section
+from signal_perception.report.page.sections import section
+from signal_perception.report.page.sources import SOURCES, Sources
 from signal_perception.report.results.tables import Results
 from signal_perception.report.settings import Settings
 
 
 @dataclass(frozen=True)
 class Page:
-    """The page; its figures, drawn when they are asked for; its tables as text by file name."""
+    """The page; its tables as text by file name."""
 
     html: str
-    pictures: Sequence[Picture]
     tables: Mapping[str, str]
-
-    @cached_property
-    def figures(self) -> dict[str, bytes]:
-        """Name of a file → its bytes: every figure as PNG and as PDF."""
-        draw(self.pictures)
-        papers = {picture.paper: picture.pdf for picture in self.pictures}
-        return {picture.file: picture.png for picture in self.pictures} | papers
-
-
-@dataclass(frozen=True)
-class Part:
-    """A section as HTML, and what of it can be linked to."""
-
-    section: Section
-    html: str
-    outline: Outline
-
-    def target(self, anchor: str) -> str:
-        """The address of a chart, figure or table of this name; empty where there is none."""
-        own = self.section.id
-        ids = (f"{own}-{anchor}", f"{own}-table-{anchor}")
-        return next((each for each in ids if each in self.outline.ids), "")
 
 
 def place(settings: Settings) -> Path:
@@ -70,13 +46,12 @@ def page(
 
     results: one entry per data set. facts: of the machine at hand. sources: of charts and findings.
     """
-    room = ROOM // max(len(results), 1)
-    sections = [section(each, settings, sources, room) for each in results]
+    made = parts(results, settings, sources)
     html = (
         environment.environment()
         .get_template("page.html.j2")
         .render(
-            parts=[_part(each) for each in sections],
+            parts=made,
             settings=_what_was_run(settings),
             seed=settings.seed,
             seeds=settings.study.seeds,
@@ -89,20 +64,23 @@ def page(
             script=environment.script(),
         )
     )
-    pictures = [picture for each in sections for picture in each.pictures]
     tables = table1_files.files(
-        {each.dataset: each.accuracy.scores for each in sections},
-        {each.dataset: [*each.accuracy.pairs[1], *each.accuracy.pairs[5]] for each in sections},
+        {each.dataset: each.scores for each in made},
+        {each.dataset: each.pairs for each in made},
         settings.study.models,
         [thirds.table(each) for each in results],
     )
-    return Page(html, pictures, tables)
+    return Page(html, tables)
 
 
-def _part(made: Section) -> Part:
-    template = environment.environment().get_template("section.html.j2")
-    html = template.render(section=made, most_pairs=confusion.PAIRS)
-    return Part(made, html, outline(html))
+def figures(results: Sequence[Results], settings: Settings) -> dict[str, bytes]:
+    """Every figure for papers, as PNG and as PDF: name of the file → its bytes."""
+    pictures = [
+        picture for each in results for picture in section(each, settings, Sources(), ROOM).pictures
+    ]
+    draw(pictures)
+    papers = {picture.paper: picture.pdf for picture in pictures}
+    return {picture.file: picture.png for picture in pictures} | papers
 
 
 def _what_was_run(settings: Settings) -> dict[str, dict[str, object]]:

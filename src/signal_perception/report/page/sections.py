@@ -17,7 +17,7 @@ from signal_perception.report.page.accuracy_section import Accuracy, accuracy
 from signal_perception.report.page.embedded import address
 from signal_perception.report.page.graphics import Graphics
 from signal_perception.report.page.noise_section import Noise, noise
-from signal_perception.report.page.parts import Sources
+from signal_perception.report.page.sources import Sources
 from signal_perception.report.page.spectral_section import Spectra, spectra
 from signal_perception.report.page.table import Table
 from signal_perception.report.page.transfer_section import Transfer, transfer

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from signal_perception.fourier import definitions
+from signal_perception.report.results.remembered import remembered
 from signal_perception.vocabulary import CLIP, INPUT, INPUTS
 
 ROLES = {
@@ -108,6 +109,14 @@ def profile(
     ----------
     reading: None for a quantity that sums up all bins.
     """
+    # a copy, which its receiver may change; columns are shared until then
+    return _profile(table, panel, reading, control, quantity).copy(deep=False)
+
+
+@remembered
+def _profile(
+    table: pd.DataFrame, panel: str, reading: Reading | None, control: str, quantity: str
+) -> pd.DataFrame:
     rows = table.loc[table["control"] == control]
     columns = ["tap", "omega", "hz", "value", "low", "high", "p_holm", "reason"]
     values = _read(rows, reading, quantity).loc[:, columns]
