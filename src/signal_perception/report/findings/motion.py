@@ -13,6 +13,7 @@ import pandas as pd
 
 from signal_perception.report.results import depth, naming
 from signal_perception.report.results.depth import Reading, Tables
+from signal_perception.report.results.remembered import remembered
 from signal_perception.vocabulary import CLIP
 
 # Significance level after Holm's correction.
@@ -126,6 +127,7 @@ def finding(name: str, kinds: Mapping[str, Counts], energy: float) -> str:
     return f"{start}: motion."
 
 
+@remembered
 def _answer(model: str, table: pd.DataFrame, reading: Reading) -> Motion:
     taps = depth.profile(table, "a", reading, control=depth.DIFFERENCE)
     kinds = {kind: count(depth.of_kind(taps, kind)) for kind in depth.kinds(taps)}

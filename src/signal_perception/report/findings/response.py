@@ -7,6 +7,7 @@ import pandas as pd
 from signal_perception.report.findings.motion import count
 from signal_perception.report.results import depth
 from signal_perception.report.results.depth import Reading, Tables
+from signal_perception.report.results.remembered import remembered
 from signal_perception.vocabulary import CLIP
 
 
@@ -33,14 +34,19 @@ def responses(tables: Tables, reading: Reading, control: str = CLIP) -> list[Res
 
     tables: model → table per bin.
     """
-    rows = []
-    for model, table in tables.items():
-        taps = depth.at_point(table, reading, quantity="block_response", control=control)
-        for kind in depth.KINDS:
-            found = depth.of_kind(taps.loc[taps["value"].notna()], kind)
-            if len(found):
-                rows.append(_response(model, kind, found))
-    return rows
+    return [
+        row for model, table in tables.items() for row in _of_kinds(model, table, reading, control)
+    ]
+
+
+@remembered
+def _of_kinds(
+    model: str, table: pd.DataFrame, reading: Reading, control: str
+) -> tuple[Response, ...]:
+    taps = depth.at_point(table, reading, quantity="block_response", control=control)
+    known = taps.loc[taps["value"].notna()]
+    found = {kind: depth.of_kind(known, kind) for kind in depth.KINDS}
+    return tuple(_response(model, kind, rows) for kind, rows in found.items() if len(rows))
 
 
 def without(tables: Tables, reading: Reading) -> dict[str, str]:
