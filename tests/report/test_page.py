@@ -312,3 +312,16 @@ def test_the_order_of_keys_in_the_parameters_does_not_matter() -> None:
     assert one.html == two.html
     other = make_page(nothing, noise={"repeats": 4})
     assert one.html != other.html
+
+
+def test_data_sets_are_written_side_by_side_with_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing = replace(results(), accuracy={}, spectra={}, depth={}, curves={}, **NO_NOISE)
+    pair = (nothing, replace(nothing, dataset="gestures"))
+    made = []
+    for count in ("1", "2"):
+        monkeypatch.setenv("SIGNAL_PERCEPTION_WORKERS", count)
+        made.append(make_page(*pair).page)
+    assert made[0] == made[1]
+    assert '<section id="gestures">' in made[0].html
