@@ -14,18 +14,18 @@ For notebooks (each has a docstring; docs/notebook.py shows them at work):
 """
 
 _PLACES = {
-    "load_model": "library.model",
-    "read_clips": "library.videos",
-    "predict": "library.videos",
-    "record": "library.recording",
-    "perturbed": "library.recording",
-    "open_activations": "library.stores",
-    "tables": "library.tables",
+    "load_model": "api.model",
+    "read_clips": "api.videos",
+    "predict": "api.videos",
+    "record": "api.recording",
+    "perturbed": "api.recording",
+    "open_activations": "api.stores",
+    "tables": "api.tables",
 }
 
 
 def __getattr__(name: str):
-    """A function of the library, imported when it is first used: tables need no PyTorch."""
+    """A function of `api`, imported when it is first used: tables need no PyTorch."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

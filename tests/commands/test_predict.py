@@ -11,11 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from signal_perception.commands import app
-from signal_perception.inference import described, networks
 from signal_perception.models.core import checkpoints
-from signal_perception.pipeline import params
 from signal_perception.synthesise import videos
 from signal_perception.synthesise.videos import CLASSES
+from tests.support import notebook
 from tests.support.study import default_study
 
 MODEL = "i3d_inception"
@@ -46,8 +45,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def weights(root: Path) -> Path:
     """The weights of the study's first run, trained by nobody but said to be."""
-    path = root / "data/weights/shapes" / f"{MODEL}-0.safetensors"
-    return _write(root, path, CLASSES)
+    return notebook.write_weights(root, MODEL, CLASSES)
 
 
 @pytest.fixture
@@ -63,22 +61,6 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         return int(str(caught.value.code)), told.out, told.err
 
     return run
-
-
-def _write(root: Path, path: Path, classes: tuple[str, ...], trained: bool = True) -> Path:
-    entry = params.load(root).entry(MODEL, "tiny", "shapes")
-    network = networks.fresh(
-        MODEL,
-        entry.network,
-        classes=len(classes),
-        pretrained=None,
-        seed=0,
-        dataset="shapes",
-        threads=1,
-    )
-    said = described.say(MODEL, entry, classes, "shapes", 0, trained=trained)
-    described.save(network, path, said)
-    return path
 
 
 def test_the_model_of_the_study(filmed: Path, weights: Path, command: Run) -> None:
@@ -164,7 +146,7 @@ def test_on_a_terminal_there_are_bars(
 def test_weights_from_before_training_are_said_to_be(
     root: Path, filmed: Path, command: Run
 ) -> None:
-    _write(root, root / "start.safetensors", CLASSES, trained=False)
+    notebook.write_weights(root, MODEL, CLASSES, path=root / "start.safetensors", trained=False)
     code, _, err = command(filmed, "--weights", "start.safetensors")
     assert code == 0
     assert "weights from before the first step of training: do not believe" in err

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from signal_perception.report.results.tables import Results
-from tests.report.test_page import NO_NOISE, Made, make_page, text
 from tests.support.accuracy_tables import confusion_table
+from tests.support.pages import NO_NOISE, Made, make_page, text
 from tests.support.results import accuracy, results
 
 NOTHING: dict[str, Any] = {"spectra": {}, "depth": {}, "curves": {}, **NO_NOISE}

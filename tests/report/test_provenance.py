@@ -13,8 +13,10 @@ from signal_perception.commands import page as command
 from signal_perception.report.page import origins, provenance
 from signal_perception.report.page.digest import digest, is_current
 from signal_perception.report.page.provenance import StageRun, facts
-from tests.report.test_page import make_settings
+from tests.support.pages import make_settings
 from tests.support.results import decode_table, results
+
+UNKNOWN = "unknown: the project is no Git repository, or Git is not installed"
 
 
 def _git(folder: Path, *arguments: str) -> None:
@@ -23,7 +25,7 @@ def _git(folder: Path, *arguments: str) -> None:
 
 
 def test_the_revision_says_whether_the_code_differs_from_it(tmp_path: Path) -> None:
-    assert provenance.revision(tmp_path) == "unknown: the project is not a Git repository"
+    assert provenance.revision(tmp_path) == UNKNOWN
     (tmp_path / "src").mkdir()
     (tmp_path / "src/code.py").write_text("", encoding="utf-8")
     _git(tmp_path, "init")
@@ -42,7 +44,7 @@ def test_without_git_the_revision_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert provenance.revision(tmp_path) == "unknown: Git is not installed"
+    assert provenance.revision(tmp_path) == UNKNOWN
 
 
 def test_a_stage_tells_of_its_last_run_on_this_machine(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from signal_perception.report.results import runs, tables
 from signal_perception.report.results.depth import Reading
 from signal_perception.report.results.tables import Results
 from signal_perception.statistics.comparison import holm
-from tests.report.test_page import make_page, text
 from tests.report.test_tables import STUDY
 from tests.support.noise_tables import (
     contrasts_table,
@@ -28,6 +27,7 @@ from tests.support.noise_tables import (
     noise_table,
     robustness_table,
 )
+from tests.support.pages import make_page, text
 from tests.support.project import change
 from tests.support.results import accuracy, curve, results, write
 from tests.support.spectral_tables import depth_table, spectra_table

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.report.test_page import Made, make_page, text
+from tests.support.pages import Made, make_page, text
 from tests.support.probe_tables import probe_table
 from tests.support.results import others, results
 

@@ -19,8 +19,15 @@ def project(folder: Path) -> Path:
     return folder
 
 
-def write_weights(root: Path, model: str = MODEL, classes: tuple[str, ...] = CLASSES) -> Path:
-    """Random weights of the study's first run of a model, said to be trained."""
+def write_weights(
+    root: Path,
+    model: str = MODEL,
+    classes: tuple[str, ...] = CLASSES,
+    *,
+    path: Path | None = None,
+    trained: bool = True,
+) -> Path:
+    """Random weights, said to be trained; by default the study's first run of a model."""
     entry = params.load(root).entry(model, "tiny", "shapes")
     network = networks.fresh(
         model,
@@ -31,7 +38,7 @@ def write_weights(root: Path, model: str = MODEL, classes: tuple[str, ...] = CLA
         dataset="shapes",
         threads=1,
     )
-    path = root / "data/weights/shapes" / f"{model}-0.safetensors"
-    said = described.say(model, entry, classes, "shapes", 0, trained=True)
+    path = path or root / "data/weights/shapes" / f"{model}-0.safetensors"
+    said = described.say(model, entry, classes, "shapes", 0, trained=trained)
     described.save(network, path, said)
     return path

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from tests.support.noise_tables import contrast
+
 _WIDTH = 2.0
 
 
@@ -25,28 +27,9 @@ def contrasts(
         apart = sure and difference != 0
         width = _WIDTH if sure else 20 * _WIDTH
         weaker = (first if difference < 0 else second) if apart else ""
-        for k in (1, 5):
-            rows.append(
-                {
-                    "dataset": "shapes",
-                    "model": model,
-                    "grid": grid,
-                    "kind": "weights",
-                    "k": k,
-                    "first": first,
-                    "second": second,
-                    "cells": 9,
-                    "difference": difference,
-                    "low": difference - width,
-                    "high": difference + width,
-                    "p": 0.001 if apart else 0.4,
-                    "p_holm": 0.003 if apart else 1.0,
-                    "kappa_first": 0.5,
-                    "kappa_second": 0.5,
-                    "n_videos": 128,
-                    "n_clusters": 32,
-                    "weaker": weaker,
-                    "finding": "",
-                }
-            )
+        found = {"p": 0.001, "p_holm": 0.003, "weaker": weaker} if apart else {}
+        rows += [
+            contrast(first, second, difference, width, model=model, grid=grid, k=k) | found
+            for k in (1, 5)
+        ]
     return pd.DataFrame(rows)

@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from signal_perception.api.model import LoadedModel, load_model
+from signal_perception.api.videos import Prediction, listed
+from signal_perception.api.videos import predict as predicted
 from signal_perception.commands import output
 from signal_perception.commands.place import shown
-from signal_perception.library.model import LoadedModel, load_model
-from signal_perception.library.videos import Prediction, listed
-from signal_perception.library.videos import predict as predicted
 
 _OK = "ok"
 

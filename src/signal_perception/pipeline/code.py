@@ -3,7 +3,7 @@
 DVC tracks no imports: dvc.yaml lists the folders and files of each stage, and a test holds each
 list against `closure`. What lies in `pipeline/` changes speed and never results, so the closure
 ends there; files that hold a docstring alone run nothing, so they are not in it. Nor is the
-package's own `__init__.py`, which hands out the library for notebooks and which no stage asks.
+package's own `__init__.py`, which hands out what notebooks need and which no stage asks.
 """
 
 import ast

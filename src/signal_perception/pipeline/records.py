@@ -42,8 +42,12 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import PARAMS
 
 FOLDER = Path("logs/stages")
-# Those that results may depend on.
-_PACKAGES = ("torch", "numpy", "scipy", "timm", "decord", "av", "zarr", "pandas", "dvc")
+# Those that results and their report may depend on.
+_PACKAGES = (
+    *("torch", "torchvision", "timm", "safetensors", "decord", "av", "zarr", "numpy", "scipy"),
+    *("scikit-learn", "pandas", "pyarrow", "matplotlib", "seaborn", "altair", "vl-convert-python"),
+    "dvc",
+)
 _CODE = ("src", "stages", "params", str(PARAMS), str(DVCFILE))
 
 
@@ -90,7 +94,7 @@ def processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Package → version, of Python and of the packages that results may depend on."""
+    """Package → version, of Python and of the packages that results and report may depend on."""
     found = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -100,11 +104,32 @@ def versions() -> dict[str, str]:
     return found
 
 
+def revision(root: Path = Path()) -> tuple[str | None, bool]:
+    """The project's Git commit, None without Git; whether code or parameters differ from it."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            asked = subprocess.run(
+                ["git", *arguments],
+                cwd=root,
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+        except OSError:
+            return None
+        return asked.stdout.strip() if asked.returncode == 0 else None
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", *_CODE)
+    return git("rev-parse", "HEAD") or None, bool(changed)
+
+
 def _record(stage: Stage) -> dict[str, Any]:
     own = psutil.Process()
     times = os.times()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    lanes = os.environ.get(workers.LANES)
+    lanes, (commit, changed) = os.environ.get(workers.LANES), revision()
     return {
         "stage": stage.name,
         "seconds": round(time.time() - own.create_time(), 2),
@@ -119,7 +144,8 @@ def _record(stage: Stage) -> dict[str, Any]:
         "params": declared(stage),
         "inputs": _sizes(stage.inputs),
         "outputs": _sizes(stage.outs),
-        **_revision(),
+        "git_revision": commit,
+        "git_changed": changed,
         "versions": versions(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -135,17 +161,3 @@ def _device() -> str:
 
 def _sizes(paths: tuple[Path, ...]) -> dict[str, int]:
     return {each.as_posix(): units.size(each) for each in paths if each.exists()}
-
-
-def _revision() -> dict[str, Any]:
-    def git(*arguments: str) -> str | None:
-        try:
-            asked = subprocess.run(
-                ["git", *arguments], capture_output=True, text=True, timeout=10, check=False
-            )
-        except OSError:
-            return None
-        return asked.stdout.strip() if asked.returncode == 0 else None
-
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", *_CODE)
-    return {"git_revision": git("rev-parse", "HEAD") or None, "git_changed": bool(changed)}

@@ -188,14 +188,10 @@ def _spec_of_pairs(table: pd.DataFrame) -> dict[str, Any]:
     strong = alt.when(f"abs(datum.difference) > {0.6 * far:g}")
     letters = strong.then(alt.value(marks.ON_DARK)).otherwise(alt.value(marks.ON_LIGHT))
     columns = len(models) - 1
-    numbers = rows.mark_text(aria=False, fontSize=marks.size(columns, 7, 12), dy=-6).encode(
-        text=alt.Text("text", type="nominal"), color=letters, **place
-    )
-    bounds = (
-        rows.transform_filter("isValid(datum.low)")
-        .mark_text(aria=False, fontSize=marks.size(columns, 11, 10), dy=8)
-        .encode(text=alt.Text("interval", type="nominal"), color=letters, **place)
-    )
+    size = marks.size(columns, 7, 12)
+    numbers = marks.in_cells(rows, "text", letters, place, size=size, dy=-6)
+    known, size = rows.transform_filter("isValid(datum.low)"), marks.size(columns, 11, 10)
+    bounds = marks.in_cells(known, "interval", letters, place, size=size, dy=8)
     return marks.layers(
         cells.properties(name="cells"),
         numbers.properties(name="numbers"),

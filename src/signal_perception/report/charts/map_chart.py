@@ -65,16 +65,10 @@ def _spec(grid: Grid) -> dict[str, Any]:
     edges: dict[str, Any] = {"stroke": marks.EDGE}
     cells = inside.transform_filter(there).mark_rect(**edges).encode(color=colour, **place)
     empty = inside.transform_filter(f"!({there})").mark_rect(color=marks.EMPTY, **edges)
-    values = (
-        inside.transform_filter("isValid(datum.value)")
-        .mark_text(aria=False, fontSize=marks.size(columns, 4, 13), dy=-6)
-        .encode(text=alt.Text("value_text", type="nominal"), color=letters, **place)
-    )
-    intervals = (
-        inside.transform_filter("isValid(datum.low)")
-        .mark_text(aria=False, fontSize=marks.size(columns, 9, 10), dy=9)
-        .encode(text=alt.Text("interval", type="nominal"), color=letters, **place)
-    )
+    valued, size = inside.transform_filter("isValid(datum.value)"), marks.size(columns, 4, 13)
+    values = marks.in_cells(valued, "value_text", letters, place, size=size, dy=-6)
+    bounded, size = inside.transform_filter("isValid(datum.low)"), marks.size(columns, 9, 10)
+    intervals = marks.in_cells(bounded, "interval", letters, place, size=size, dy=9)
     return marks.layers(
         empty.encode(**place).properties(name="empty"),
         cells.properties(name="cells"),

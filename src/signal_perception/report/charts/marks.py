@@ -104,8 +104,18 @@ def interval(low: str, high: str, digits: int = 1) -> str:
 
 def p(name: str) -> str:
     """An expression of Vega: a field as "p = 0.012" or "p < 0.001"; "not tested" without one."""
-    shown = f"datum.{name} < 0.001 ? 'p < 0.001' : 'p = ' + format(datum.{name}, '.3f')"
+    # upwards, but not for the last bit of a float
+    rounded = f"ceil(datum.{name} * 1000 - 1e-9) / 1000"
+    shown = f"datum.{name} < 0.001 ? 'p < 0.001' : 'p = ' + format({rounded}, '.3f')"
     return f"isValid(datum.{name}) ? ({shown}) : 'not tested'"
+
+
+def in_cells(
+    rows: alt.Chart, column: str, color: Any, place: Mapping[str, Any], *, size: Any, dy: int
+) -> alt.Chart:
+    """A column as letters in the cells of a map, `dy` pixels below their middle."""
+    letters = rows.mark_text(aria=False, fontSize=size, dy=dy)
+    return letters.encode(text=alt.Text(column, type="nominal"), color=color, **place)
 
 
 def size(columns: int, letters: int, most: int) -> Any:

@@ -88,14 +88,13 @@ def _spec(table: pd.DataFrame, panels: Sequence[str]) -> dict[str, Any]:
     edges: dict[str, Any] = {"stroke": marks.EDGE}
     cells = rows.transform_filter(known).mark_rect(**edges).encode(color=colour, **place)
     empty = rows.transform_filter(f"!{known}").mark_rect(color=marks.EMPTY, **edges)
-    numbers = rows.mark_text(aria=False, fontSize=marks.size(columns, 6, 13), dy=-6).encode(
-        text=alt.Text("text", type="nominal"), color=letters, **place
+    size = marks.size(columns, 6, 13)
+    numbers = marks.in_cells(rows, "text", letters, place, size=size, dy=-6)
+    bounded, size = (
+        rows.transform_filter("isValid(datum.retention_low)"),
+        marks.size(columns, 9, 10),
     )
-    bounds = (
-        rows.transform_filter("isValid(datum.retention_low)")
-        .mark_text(aria=False, fontSize=marks.size(columns, 9, 10), dy=9)
-        .encode(text=alt.Text("interval", type="nominal"), color=letters, **place)
-    )
+    bounds = marks.in_cells(bounded, "interval", letters, place, size=size, dy=9)
     return marks.layers(
         empty.encode(**place).properties(name="empty"),
         cells.properties(name="cells"),

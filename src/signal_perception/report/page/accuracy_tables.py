@@ -8,7 +8,6 @@ import pandas as pd
 from signal_perception.report.findings import confusion, table1
 from signal_perception.report.findings.pairs import Pair
 from signal_perception.report.page import rows, table1_text
-from signal_perception.report.page.formats import number
 from signal_perception.report.page.table import (
     Cell,
     Column,
@@ -23,7 +22,7 @@ from signal_perception.report.page.table import (
     percent,
     text,
 )
-from signal_perception.report.results import naming
+from signal_perception.report.results import naming, rounding
 from signal_perception.report.results.tables import Results
 
 _POSTER = [
@@ -176,7 +175,7 @@ def _known(row: table1.Row, shown: table1_text.Cells) -> list[Cell]:
 def _control(row: table1.Row, control: str) -> Cell:
     if control not in row.controls:
         return Cell("–")
-    return Cell(number(row.controls[control]), row.controls[control])
+    return Cell(rounding.number(row.controls[control], 2), row.controls[control])
 
 
 def _against_poster(row: table1.Row, shown: table1_text.Cells) -> list[Cell]:

@@ -8,7 +8,6 @@ from importlib import resources
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from signal_perception.report.page import formats
 from signal_perception.report.results import naming, noise_cells, palette
 
 _PACKAGE = "signal_perception.report.page"
@@ -26,13 +25,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update({"number": formats.number, "grid": noise_cells.grid_title})
+    made.filters.update({"grid": noise_cells.grid_title})
     made.globals.update(name=naming.model)
     return made
 
 
 @cache
-def library() -> str:
+def vega() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script; vl-convert has them, so nothing is loaded."""
     # the package's type stubs take the snippet for required
     return _script(vl_convert.javascript_bundle())  # pyright: ignore[reportCallIssue]
@@ -68,7 +67,7 @@ def policy() -> str:
 
 
 def _scripts() -> tuple[str, str]:
-    return library(), script()
+    return vega(), script()
 
 
 def _script(code: str) -> str:

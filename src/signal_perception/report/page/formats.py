@@ -1,22 +1,16 @@
-"""Numbers as the page writes them."""
+"""What the page's tables write beside `results.rounding`."""
 
 from signal_perception.report.results import rounding
 
 
-def number(value: float, digits: int = 2) -> str:
-    """A number for a table: a proper minus sign, a dash where there is none."""
-    return rounding.number(value, digits)
-
-
 def chance(p: float) -> str:
-    """A p for a table; small ones without digits that the bootstrap does not have."""
-    return "< 0.001" if p < 0.001 else number(p, 3)
+    """A p for a table, as in sentences but for its "p ="."""
+    return rounding.p(p).removeprefix("p ").removeprefix("= ")
 
 
 def span(values: tuple[float, ...], digits: int) -> str:
     """From the first of sorted values to the last; a dash where there are none."""
-    ends = dict.fromkeys(values[:1] + values[-1:])
-    return "–".join(number(value, digits) for value in ends) or "–"
+    return rounding.span(values[0], values[-1], digits) if values else rounding.NONE
 
 
 def exact(value: object) -> str:

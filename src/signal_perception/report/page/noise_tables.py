@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from signal_perception.report.findings import contrasts, kappa, losses, noise_spectra
 from signal_perception.report.page import rows
-from signal_perception.report.page.formats import number
 from signal_perception.report.page.table import (
     Cell,
     Column,
@@ -18,7 +17,7 @@ from signal_perception.report.page.table import (
     numeral,
     text,
 )
-from signal_perception.report.results import naming, noise_cells
+from signal_perception.report.results import naming, noise_cells, rounding
 
 
 def compared(found: Sequence[contrasts.Contrast], k: int) -> Table:
@@ -37,7 +36,7 @@ def compared(found: Sequence[contrasts.Contrast], k: int) -> Table:
                 count(row.cells),
                 between(row.difference, row.low, row.high),
                 chance_of(row.p_holm),
-                Cell(", ".join(map(number, row.kappas))),
+                Cell(", ".join(rounding.number(kappa, 2) for kappa in row.kappas)),
                 text(row.weaker),
             ]
         )
@@ -62,7 +61,7 @@ def curves(found: Sequence[kappa.Curve]) -> Table:
                 count(curve.held),
                 text(
                     ", ".join(
-                        f"{noise_cells.plain(title)} {number(value, 1)}"
+                        f"{noise_cells.plain(title)} {rounding.number(value, 1)}"
                         for title, value in curve.residuals.items()
                     )
                 ),

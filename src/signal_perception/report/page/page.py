@@ -60,7 +60,7 @@ def page(
             digest=digest(results, settings),
             policy=environment.policy(),
             style=environment.style(),
-            library=environment.library(),
+            vega=environment.vega(),
             script=environment.script(),
         )
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from signal_perception.report.page.formats import chance, exact, number
+from signal_perception.report.page.formats import chance, exact
 from signal_perception.report.results import rounding
 
 
@@ -60,7 +60,7 @@ def text(value: str) -> Cell:
 
 def numeral(value: float, digits: int = 2, unit: str = "") -> Cell:
     """A cell of a number."""
-    shown = number(value, digits)
+    shown = rounding.number(value, digits)
     return Cell(shown if shown == "–" else shown + unit, value)
 
 
@@ -77,7 +77,7 @@ def chance_of(p: float) -> Cell:
 def between(value: float, low: float, high: float, *, digits: int = 1) -> Cell:
     """A cell of a difference, with its interval, the ends of which may lie on both sides of 0."""
     ends = " to ".join(rounding.bounds(low, high, digits, value))
-    return Cell(f"{number(value, digits)} ({ends})", value, low, high)
+    return Cell(f"{rounding.number(value, digits)} ({ends})", value, low, high)
 
 
 def percent(value: float, low: float | None, high: float | None, *, digits: int) -> Cell:

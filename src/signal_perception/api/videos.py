@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from signal_perception.api.model import LoadedModel, Reading
 from signal_perception.clips.sampling import test_indices
 from signal_perception.clips.settings import Input, Views
 from signal_perception.clips.transforms import test_views
@@ -15,7 +16,6 @@ from signal_perception.decode.listing import SUFFIXES
 from signal_perception.decode.video import Decoded, decode
 from signal_perception.inference import fusion
 from signal_perception.inference.batch import ON_CPU
-from signal_perception.library.model import LoadedModel, Reading
 from signal_perception.pipeline.errors import UserError
 from signal_perception.vocabulary import REFUSED
 

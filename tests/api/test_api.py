@@ -1,4 +1,4 @@
-"""The library for notebooks: models, what they compute, noise on them, stores and tables."""
+"""For notebooks: models, what they compute, noise on them, stores and tables."""
 
 import subprocess
 import sys
@@ -19,10 +19,10 @@ from signal_perception import (
     record,
     tables,
 )
+from signal_perception.api.model import LoadedModel
 from signal_perception.clips.transforms import normalise
 from signal_perception.extract import store as stores
 from signal_perception.extract.store import Part, StoreFacts, TapFacts
-from signal_perception.library.model import LoadedModel
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import capture
 from signal_perception.pipeline.errors import UserError
@@ -34,7 +34,7 @@ from tests.support.notebook import MODEL
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = notebook.project(tmp_path_factory.mktemp("library") / "project")
+    folder = notebook.project(tmp_path_factory.mktemp("api") / "project")
     notebook.write_weights(folder)
     return folder
 

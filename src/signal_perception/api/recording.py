@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from signal_perception.api.model import LoadedModel
 from signal_perception.clips.transforms import normalise
 from signal_perception.inference.device import arithmetic
-from signal_perception.library.model import LoadedModel
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import Tap, capture
 from signal_perception.noise import perturbation
