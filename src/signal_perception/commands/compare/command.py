@@ -13,9 +13,10 @@ from rich.table import Table
 from signal_perception.commands.compare import page, revisions
 from signal_perception.commands.compare.comparison import RULE, Comparison, compare
 from signal_perception.commands.compare.numbers import Number
-from signal_perception.commands.compare.text import interval, kinds, named, p, value
+from signal_perception.commands.compare.text import interval, kinds, named, value
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.units import write_atomically
+from signal_perception.report.results import rounding
 
 PAGE = Path("reports/compare.html")
 # Moved numbers of one kind that the terminal lists; the page and JSON have all.
@@ -79,7 +80,7 @@ def _show_moved(kind: str, moved: Sequence[Number], names: Sequence[str], consol
             value(each.second),
             value(each.difference, signed=True),
             interval(each),
-            p(each.p_holm),
+            rounding.p_alone(each.p_holm),
         )
         for each in surest
     ]

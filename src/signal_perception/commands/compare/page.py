@@ -16,6 +16,7 @@ from signal_perception.commands.compare import text
 from signal_perception.commands.compare.comparison import RULE, Comparison
 from signal_perception.pipeline.errors import UserError
 from signal_perception.report import plots
+from signal_perception.report.results import rounding
 
 TEMPLATES = Path(".dvc/plots")
 _TITLES = {
@@ -35,7 +36,8 @@ def page(found: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = {name: getattr(text, name) for name in ("value", "interval", "p", "named")}
+    names = {name: getattr(text, name) for name in ("value", "interval", "named")}
+    names["p"] = rounding.p_alone
     environment.globals.update(names)
     moved = {
         kind: [each for each in found.moved if each.kind == kind]

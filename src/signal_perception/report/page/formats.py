@@ -3,11 +3,6 @@
 from signal_perception.report.results import rounding
 
 
-def chance(p: float) -> str:
-    """A p for a table, as in sentences but for its "p ="."""
-    return rounding.p(p).removeprefix("p ").removeprefix("= ")
-
-
 def span(values: tuple[float, ...], digits: int) -> str:
     """From the first of sorted values to the last; a dash where there are none."""
     return rounding.span(values[0], values[-1], digits) if values else rounding.NONE

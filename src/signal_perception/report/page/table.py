@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from signal_perception.report.page.formats import chance, exact
+from signal_perception.report.page.formats import exact
 from signal_perception.report.results import rounding
 
 
@@ -71,7 +71,7 @@ def count(value: int) -> Cell:
 
 def chance_of(p: float) -> Cell:
     """A cell of a p."""
-    return Cell(chance(p), p)
+    return Cell(rounding.p_alone(p), p)
 
 
 def between(value: float, low: float, high: float, *, digits: int = 1) -> Cell:

@@ -56,9 +56,15 @@ def estimate(value: float, low: float, high: float, digits: int, of_bounds: int)
 
 def p(value: float) -> str:
     """A p inside a sentence: "p = 0.012", "p < 0.001"; never rounded down to significance."""
+    text = p_alone(value)
+    return f"p = {text}" if text[0].isdigit() else f"p {text}"
+
+
+def p_alone(value: float) -> str:
+    """A p in a table: "0.012", "< 0.001"; small ones without digits that a bootstrap has not."""
     if value != value:
-        return f"p {NONE}"
-    return "p < 0.001" if value < 0.001 else f"p = {_rounded(value, ROUND_CEILING, 3)}"
+        return NONE
+    return "< 0.001" if value < 0.001 else str(_rounded(value, ROUND_CEILING, 3))
 
 
 def span(low: float, high: float, digits: int) -> str:
