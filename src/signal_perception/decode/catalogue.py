@@ -84,9 +84,8 @@ def load_catalogue(dataset: str, source: Source, folder: Path) -> Catalogue:
 def refuse_special(raw: RawFolder) -> None:
     """UserError where a pipe, a device or the like lies in the folder: reading it may never end."""
     if found := special(raw.root):
-        path, why = found[0]
-        more = f" ({len(found) - 1} more)" if found[1:] else ""
-        raise raw.error(f"{shown(path)} is {why}{more}; take it out of the folder, or mend it.")
+        named = first_few(f"{path} ({why})" for path, why in found)
+        raise raw.error(f"what no one should read lies in its folder: {named}; take it out.")
 
 
 def _load(raw: RawFolder, source: Source) -> Catalogue:

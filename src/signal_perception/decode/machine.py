@@ -58,7 +58,7 @@ def unsteady(path: Path, what: str) -> UserError:
     """A file that is not the same each time it is read."""
     return UserError(
         f"{shown(path)} cannot be judged: {what}; that is no fault of the video, so look at the "
-        "disk and at what writes there, and run again: finished shards are kept."
+        "disk and at what writes there, and run again: what is finished is kept."
     )
 
 
@@ -67,5 +67,5 @@ def fault(error: Exception, path: Path) -> UserError:
     cause = error.strerror if isinstance(error, OSError) else "Cannot allocate memory"
     return UserError(
         f"{shown(path)} could not be read: {cause or error}; that is no fault of the video, so "
-        "nothing is said of it: mend the cause and run again, finished shards are kept."
+        "nothing is said of it: mend the cause and run again, what is finished is kept."
     )

@@ -42,11 +42,11 @@ def no_file(path: Path) -> str:
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Each folder below a folder, itself too, and the names of its files; links are not followed.
 
-    OSError where one cannot be listed: it would seem empty.
+    UserError where one cannot be listed: it would seem empty.
     """
 
     def fail(error: OSError) -> None:
-        raise error
+        raise machine.fault(error, Path(error.filename))
 
     for place, _, files in os.walk(folder, onerror=fail):
         yield Path(place), files
