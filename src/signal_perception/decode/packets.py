@@ -78,18 +78,16 @@ def scan(path: Path, most: int) -> Scan:
         # another choice of the best.
         size = path.stat().st_size
         plain = (
-            announced <= size
-            and len(container.streams.video) == 1
-            and width * height <= limits.MOST_FOR_DECORD
-            and _looks_like_a_video(path)
+            announced <= size and len(container.streams.video) == 1 and _looks_like_a_video(path)
         )
         try:
-            packets, end, same_size = _read_packets(
+            packets, end, pixels = _read_packets(
                 container, stream, most if plain else 0, path, size
             )
         except _TooMany as error:
             return Scan(refused=str(error))
-        plain = plain and same_size and packets <= most
+        plain = plain and pixels is not None and packets <= most
+        plain = plain and limits.fits_ahead(packets, max(width * height, pixels or 0))
         ends_early = end is None or _ends_early(stream, end)
         return Scan(codec, announced, fps, packets, plain, ends_early)
 
@@ -138,12 +136,13 @@ def _looks_like_a_video(path: Path) -> bool:
 
 def _read_packets(
     container: InputContainer, stream: VideoStream, most: int, path: Path, size: int
-) -> tuple[int, int | None, bool]:
-    """Packets of a stream, where the last of them ends, and whether its pictures have one size.
+) -> tuple[int, int | None, int | None]:
+    """Packets of a stream, where the last of them ends, and pixels of its pictures.
 
-    The pictures are those of the key frames among the first `most` packets. The end is in the
-    stream's units of time, None where reading breaks off; the pictures then count as unequal. size:
-    bytes of the file, which bound the packets of all streams.
+    The pictures are those of the key frames among the first `most` packets; their pixels are None
+    where they have several sizes, 0 where there are none. The end is in the stream's units of time,
+    None where reading breaks off; so are the pixels then. size: bytes of the file, which bound the
+    packets of all streams.
     """
     packets, end = 0, 0
     every, held = 0, 0
@@ -158,7 +157,7 @@ def _read_packets(
                 continue
             if readable and packets < most:
                 try:
-                    sizes |= {(frame.width, frame.height) for frame in packet.decode()}
+                    sizes |= {(frame.width, frame.height) for frame in stream.decode(packet)}
                 # as in `decode`: what PyAV fails at is for its whole reading to judge
                 except Exception as error:
                     machine.raise_if_its_own(error, path)
@@ -173,8 +172,10 @@ def _read_packets(
         if isinstance(error, _TooMany):
             raise
         machine.raise_if_its_own(error, path)
-        return packets, None, False
-    return packets, end, readable and len(sizes) <= 1
+        return packets, None, None
+    if not readable or len(sizes) > 1:
+        return packets, end, None
+    return packets, end, max((width * height for width, height in sizes), default=0)
 
 
 def _ends_early(stream: VideoStream, end: int) -> bool:

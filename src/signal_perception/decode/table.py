@@ -20,7 +20,7 @@ frames_hash of the decoded pixels, empty where refused
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +30,9 @@ from signal_perception.pipeline.errors import UserError
 from signal_perception.vocabulary import REFUSED, SPLITS, UNLISTED
 
 # Columns of names: none of them is a number, whatever it looks like.
-_TEXTS = dict.fromkeys(("id", "label", "split", "group", "codec", "sha256", "frames_hash"), "str")
+_TEXTS: dict[Hashable, type[str]] = dict.fromkeys(
+    ("id", "label", "split", "group", "codec", "sha256", "frames_hash"), str
+)
 # Sources, or pairs of videos, that a sentence names.
 _NAMED = 3
 

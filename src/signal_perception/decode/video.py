@@ -15,8 +15,8 @@ Four kinds of files are not given to decord at all:
   and crashes;
 - those with several video streams: frames, rate, codec and count are to come from one of them, and
   decord does not say which it takes;
-- those of pictures larger than Ultra HD, of which it holds many, and those whose first bytes are
-  not a video's.
+- those whose frames fill more than 2 GiB together, since it may hold them all, and those whose
+  first bytes are not a video's.
 
 What is refused or short is decoded a second time, and believed where it is the same again and the
 file can be read whole: a hiccup of the machine is no verdict.
@@ -33,7 +33,7 @@ from typing import Generic
 
 import numpy as np
 
-from signal_perception.decode import machine
+from signal_perception.decode import limits, machine
 from signal_perception.decode.packets import Scan, scan
 from signal_perception.decode.readers import (
     Frame,
@@ -111,10 +111,12 @@ def decode(
     sha256 = machine.file_hash(path)
     settings = {"short_side": short_side, "max_frames": max_frames}
     try:
-        decoded = _decode(path, sha256, convert=convert, **settings)
+        with limits.bounded_memory(path):
+            decoded = _decode(path, sha256, convert=convert, **settings)
         if decoded.verdict not in _FINE:
             machine.refuse_an_unreadable_file(path, sha256)
-            again = _decode(path, sha256, convert=_no_frame, **settings)
+            with limits.bounded_memory(path):
+                again = _decode(path, sha256, convert=_no_frame, **settings)
             if _facts(again) != _facts(decoded):
                 answers = f"decoding gave {decoded.verdict!r}, then {again.verdict!r}"
                 raise machine.unsteady(path, answers)
