@@ -124,6 +124,13 @@ def test_an_index_that_claims_endless_frames_gets_no_more_memory_than_there_is_f
     before = resource.getrlimit(resource.RLIMIT_DATA)
     assert _decode(path).verdict.startswith("refused: ")
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    # one within another, as in two threads
+    with limits.bounded_memory(path):
+        bound = resource.getrlimit(resource.RLIMIT_DATA)
+        with limits.bounded_memory(path):
+            pass
+        assert resource.getrlimit(resource.RLIMIT_DATA) == bound != before
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 def test_decord_holds_no_more_than_2_gib_of_frames(

@@ -105,6 +105,13 @@ def test_an_official_list_names_videos_alone(tmp_path: Path, kind, name: str, li
         from_lists(root, kind)
 
 
+def test_a_list_whose_own_name_no_line_can_show_is_named_all_the_same(tmp_path: Path) -> None:
+    name = os.fsdecode(b"wa\xff\nve_test_split1.txt")
+    root = listed(tree(tmp_path, "a/x.avi"), "x.avi\n", name)
+    with pytest.raises(UserError, match=r"wa\\udcff\\nve_test_split1\.txt has a line"):
+        from_lists(root, "hmdb51")
+
+
 def test_an_official_list_of_one_endless_line_is_not_repeated(tmp_path: Path) -> None:
     root = listed(tree(tmp_path, "a/x.avi"), "x" * 1_000_000, "wave_test_split1.txt")
     with pytest.raises(UserError, match="has a line 'x") as refusal:

@@ -3,7 +3,6 @@
 Nothing is decoded; of some videos the header is read.
 """
 
-import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from signal_perception.commands.forecast.counts import header
 from signal_perception.decode import folders
 from signal_perception.decode.catalogue import Catalogue, load_catalogue, refuse_special
 from signal_perception.decode.listing import SUFFIXES, RawFolder, first_few
+from signal_perception.decode.machine import file_hash
 from signal_perception.decode.settings import FolderSource, OfficialSource, Source
 from signal_perception.vocabulary import SPLITS
 
@@ -205,8 +205,7 @@ def _same(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             continue
         training: dict[str, str] = {}
         for video in sorted(videos, key=lambda each: each.split != "train"):
-            with video.path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = file_hash(video.path)
             if video.split == "train":
                 training[digest] = video.id
             elif digest in training:

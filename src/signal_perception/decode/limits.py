@@ -12,12 +12,16 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import psutil
 
 from signal_perception.decode import machine
 
 _MOST_MEMORY = 3 * 2**30
+# The bound is the process's: the first of several threads sets it, the last one takes it back.
+_BOUNDING = Lock()
+_before: list[tuple[int, int]] = []
 MOST_PIXELS = 2**25
 # decord decodes ahead of what is asked for, so it may hold all frames of a file, in RGB: bytes.
 # 2 GiB are 345 frames of 1920 × 1080.
@@ -38,14 +42,22 @@ def bounded_memory(path: Path) -> Iterator[None]:
         used = getattr(psutil.Process().memory_info(), "data", None)
     except OSError as error:
         raise machine.fault(error, path) from None
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    bounds = [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
-    if used:
-        resource.setrlimit(resource.RLIMIT_DATA, (min([used + _MOST_MEMORY, *bounds]), hard))
+    with _BOUNDING:
+        if not _before:
+            soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+            bounds = [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
+            most = min([used + _MOST_MEMORY, *bounds]) if used else soft
+            resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+            _before.append((soft, hard))
+        else:
+            _before.append(_before[0])
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        with _BOUNDING:
+            before = _before.pop()
+            if not _before:
+                resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def too_large(width: int, height: int) -> str:

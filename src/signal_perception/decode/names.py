@@ -15,9 +15,14 @@ _MARKS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A)), ch
 _SHOWN = 160
 
 
+def printable(text: str) -> str:
+    """A text of one line that every terminal takes: what no line can show is escaped."""
+    return "".join(ascii(each)[1:-1] if _odd(each) else each for each in text)
+
+
 def shown(name: object) -> str:
-    """A name as a sentence can have it: what no line can show is escaped, and its length bound."""
-    text = "".join(ascii(each)[1:-1] if _odd(each) else each for each in str(name))
+    """A name as a sentence can have it: printable, and of bounded length."""
+    text = printable(str(name))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
