@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
 
 from signal_perception.consolidate import consolidate
-from signal_perception.extract import shards
+from signal_perception.extract import partial, shards
 from signal_perception.fourier import definitions
 
 DIMENSIONS = ("input", "video", "time", "height", "width", "channel")
@@ -181,6 +181,7 @@ class ActivationStore:
     """A finished store, read only."""
 
     def __init__(self, path: Path):
+        self._path = path
         self._root = zarr.open_group(path, mode="r")
         attributes: dict[str, Any] = self._root.attrs.asdict()
         self.means_part = _part(attributes.pop("means"))
@@ -210,6 +211,8 @@ class ActivationStore:
         return self._array(f"activations/{tap}/activation")
 
     def _array(self, name: str) -> zarr.Array:
+        kind, tap, _ = name.split("/")
+        partial.refuse_missing(self._path, self._root, kind, tap)
         array = self._root[name]
         assert isinstance(array, zarr.Array)
         return array
