@@ -12,12 +12,13 @@ import gc
 import hashlib
 import json
 import os
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from signal_perception.api.objects import Objects, Remembered, read_range
+from signal_perception.api.objects import Objects, Remembered, read_range, release
 from signal_perception.pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ _LOCK, _PARAMS = "dvc.lock", "params.yaml"
 # What DVC calls the cache of a clone on this machine that has no remote.
 _NO_REMOTE = "auto-generated-upstream"
 _SHOWN = 12
-# DVC's views of all clones that are open.
-_open: list[Any] = []
 
 
 class Clone:
@@ -45,6 +44,7 @@ class Clone:
         self._repo, self._rev, self._asked = repo, rev, remote
         self._files = _files(repo, rev, remote, options)
         self._read = Remembered(self._read_object)
+        _open.add(self)
 
     @functools.cached_property
     def outs(self) -> dict[str, str]:
@@ -65,7 +65,7 @@ class Clone:
 
     def listed(self, folder: str) -> dict[str, str]:
         """Posix path below an output folder → MD5, of all its files."""
-        content = json.loads(self._read(self.outs[folder]))
+        content = json.loads(self._read(folder, self.outs[folder]))
         return {entry["relpath"]: entry["md5"] for entry in content}
 
     def store(self, folder: str) -> "FsspecStore":
@@ -76,6 +76,10 @@ class Clone:
         files = Objects(folder, self.listed(folder), self._read)
         wrapped = AsyncFileSystemWrapper(files, asynchronous=True)
         return FsspecStore(wrapped, read_only=True, path=folder)
+
+    def close(self) -> None:
+        """Close what is open in Git."""
+        self._files.close()
 
     def _yaml(self, name: str, otherwise: str) -> Any:
         from ruamel.yaml import YAML
@@ -88,21 +92,21 @@ class Clone:
         except (YAMLError, UnicodeDecodeError):
             raise UserError(f"{name} of {self.name} is not valid YAML; mend it there.") from None
 
-    def _read_object(self, md5: str, start: int | None, end: int | None) -> bytes:
-        """Bytes of an object; one that is read whole is checked by its name."""
+    def _read_object(self, path: str, md5: str, start: int | None, end: int | None) -> bytes:
+        """Bytes of a file; one that is read whole is checked by the name of its object."""
         cache = self._files.repo.cache.local
-        path = cache.oid_to_path(md5)
-        if Path(path).is_file():
-            content, place = read_range(cache.fs, path, start, end), path
+        kept = cache.oid_to_path(md5)
+        if Path(kept).is_file():
+            content, place = read_range(cache.fs, kept, start, end), "DVC's cache"
         else:
             odb, place = self._remote
-            with _of_remote(place, self.name, md5):
+            with _of_remote(place, f"{path} of {self.name}"):
                 content = read_range(odb.fs, odb.oid_to_path(md5), start, end)
         whole = start is None and end is None
         if whole and hashlib.md5(content).hexdigest() != md5.removesuffix(".dir"):
             raise UserError(
-                f"The object {md5} in {place} is damaged: its bytes have another MD5; push it "
-                "again from a machine that has it whole (dvc push)."
+                f"{path} of {self.name} is damaged in {place}: its MD5 is not {md5}, which "
+                "dvc.lock leads to; delete the object there and push it again (dvc push)."
             )
         return content
 
@@ -123,25 +127,30 @@ class Clone:
                 f"{self.name} has no remote {name!r}; it has {', '.join(there) or 'none'}."
             )
         place = f"the remote {name} ({repo.config['remote'][name]['url']})"
-        with _of_remote(place, self.name, ""):
-            return repo.cloud.get_remote(name).odb, place
+        with _of_remote(place, self.name):
+            odb = repo.cloud.get_remote(name).odb
+        weakref.finalize(self, release, odb.fs)
+        return odb, place
+
+
+# All that are still in use.
+_open: "weakref.WeakSet[Clone]" = weakref.WeakSet()
 
 
 @contextmanager
-def _of_remote(place: str, clone: str, md5: str) -> Iterator[None]:
+def _of_remote(place: str, what: str) -> Iterator[None]:
     """Whatever a remote's library raises, as one sentence."""
     try:
         yield
     except FileNotFoundError:
         raise UserError(
-            f"The object {md5} of {clone} is not on {place}; push it from where it was made "
-            "(dvc push)."
+            f"{what} is not on {place}; push it from where it was made (dvc push)."
         ) from None
     # Every kind of remote has errors of its own library, which have no common class.
     except Exception as error:
         raise UserError(
-            f"{place[0].upper()}{place[1:]} of {clone} cannot be read ({_cause(error)}); see "
-            "that it answers and that its credentials are right."
+            f"{what} cannot be read from {place}: {_cause(error)}; see that it answers and that "
+            "its credentials are right."
         ) from error
 
 
@@ -183,7 +192,6 @@ def _files(
     _clean_at_the_end()
     given = dict(options) if options else None
     files = DVCFileSystem(repo, rev=rev, remote=remote, remote_config=given)
-    _open.append(files)
     try:
         # opens it
         files.repo  # noqa: B018
@@ -231,7 +239,7 @@ def close() -> None:
     """Forget all clones, and delete the temporary ones."""
     from dvc.repo.open_repo import clean_repos
 
-    for each in _open:
+    for each in list(_open):
         each.close()
     _open.clear()
     _kept.cache_clear()

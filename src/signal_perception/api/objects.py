@@ -13,8 +13,8 @@ from typing import Any
 
 from fsspec import AbstractFileSystem
 
-# (MD5, first byte, byte after the last) → bytes; a negative first byte counts from the end
-Read = Callable[[str, int | None, int | None], bytes]
+# (path, MD5, first byte, byte after the last) → bytes; a negative first byte counts from the end
+Read = Callable[[str, str, int | None, int | None], bytes]
 # Of DVC's kinds, those whose files cost nothing to open and move as they are read; one whose
 # library opens a file by asking for all of it. The others are asked for a range by their library.
 _BY_SEEKING = ("local", "ssh")
@@ -45,7 +45,7 @@ class Objects(AbstractFileSystem):
         path = self._plain(path)
         if path not in self._files:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return self._read(self._files[path], start, end)
+        return self._read(path, self._files[path], start, end)
 
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
         path = self._plain(path)
@@ -69,7 +69,7 @@ class Objects(AbstractFileSystem):
 
 
 class Remembered:
-    """Small objects, kept when they are read whole: coordinates are the same in all taps."""
+    """Small objects, kept once they were read whole: coordinates are the same in all taps."""
 
     _LARGEST = 1 << 20
     _ALL = 64 << 20
@@ -80,12 +80,14 @@ class Remembered:
         self._size = 0
         self._lock = threading.Lock()
 
-    def __call__(self, md5: str, start: int | None = None, end: int | None = None) -> bytes:
+    def __call__(
+        self, path: str, md5: str, start: int | None = None, end: int | None = None
+    ) -> bytes:
         with self._lock:
             kept = self._kept.get(md5)
         if kept is not None:
             return kept[start:end]
-        content = self._read(md5, start, end)
+        content = self._read(path, md5, start, end)
         if start is None and end is None and len(content) <= self._LARGEST:
             with self._lock:
                 if self._size + len(content) > self._ALL:
@@ -113,6 +115,12 @@ def read_range(files: Any, path: str, start: int | None, end: int | None) -> byt
             first = max(0, file.tell() + first)
         file.seek(first)
         return file.read() if end is None else file.read(end - first)
+
+
+def release(files: Any) -> None:
+    """Close the connections of a file system of DVC whose library leaves that to its caller."""
+    if files.protocol in _BY_REQUEST:
+        files.fs.client.http.close()
 
 
 def _webdav_range(files: Any, path: str, start: int | None, end: int | None) -> bytes:
