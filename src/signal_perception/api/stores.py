@@ -27,6 +27,8 @@ def open_activations(
     tree["activations/07.mlp"]["activation"].sel(input="clip", video="grows/test_0000.mp4")
     tree["means/07.mlp"]["temporal"].sel(mean="power")
 
+    Damage and missing files are a UserError that names the file, also when values are read.
+
     `extract.store` says what it holds, and reads it without xarray (`ActivationStore`).
 
     Parameters
@@ -56,4 +58,6 @@ def open_activations(
             "open_activations needs xarray; install it (pip install xarray), or read the store "
             "with signal_perception.extract.store.ActivationStore."
         ) from None
-    return xarray.open_datatree(path, engine="zarr")
+    from signal_perception.stores import open_checked
+
+    return xarray.open_datatree(open_checked(path).store, engine="zarr")
