@@ -113,4 +113,6 @@ def test_columns_and_their_types_are_those_that_are_asked_for(tmp_path: Path) ->
         other = table.set_column(place, pa.field("scores", kind), scores)
         with parquet.writer(file, other.schema) as writer:
             writer.write_table(other)
-        assert np.array_equal(predictions.read(file).scores, np.stack(frame["scores"][:VIDEOS]))
+        assert np.array_equal(
+            predictions.read(file).scores, np.stack(frame["scores"].tolist()[:VIDEOS])
+        )

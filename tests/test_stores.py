@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import google_crc32c
@@ -14,6 +15,7 @@ from zarr.storage import MemoryStore
 
 from signal_perception.clips.store import ClipStore
 from signal_perception.decode.store_writer import shard_rows
+from signal_perception.extract import store
 from signal_perception.extract.store import BINS, ActivationStore
 from signal_perception.pipeline.errors import UserError
 from signal_perception.stores import checked, open_checked
@@ -26,29 +28,29 @@ SHARD = "activations/00.mlp/activation/c.1.0.0.0.0.0"
 
 def _clips(path: Path) -> Values:
     """Everything that a clip store says, frames included."""
-    store = ClipStore(path)
-    found = {"classes": np.array(store.classes), "ids": np.array(store.ids)}
-    found |= {"groups": np.array(store.groups), "labels": store.labels, "sizes": store.sizes}
-    found |= {"count": store.frames, "fps": store.fps}
-    frames = {str(video): store.read(video, range(8)) for video in range(len(store))}
+    clips = ClipStore(path)
+    found = {"classes": np.array(clips.classes), "ids": np.array(clips.ids)}
+    found |= {"groups": np.array(clips.groups), "labels": clips.labels, "sizes": clips.sizes}
+    found |= {"count": clips.frames, "fps": clips.fps}
+    frames = {str(video): clips.read(video, range(8)) for video in range(len(clips))}
     return found | frames
 
 
 def _activations(path: Path) -> Values:
     """Everything that an activation store says."""
-    store = ActivationStore(path)
-    found = {"facts": np.array(repr((store.facts, store.taps())))}
-    for tap in store.taps():
-        array = store.activation(tap.tap)
+    opened = ActivationStore(path)
+    found = {"facts": np.array(repr((opened.facts, opened.taps())))}
+    for tap in opened.taps():
+        array = opened.activation(tap.tap)
         found[tap.tap] = np.asarray(array[...])
         found[f"{tap.tap} one"] = np.asarray(array[1, 0])
-        found |= {f"{tap.tap} {name}": values for name, values in store.means(tap.tap).items()}
+        found |= {f"{tap.tap} {name}": values for name, values in opened.means(tap.tap).items()}
     return found
 
 
 def _tree(path: Path) -> Values:
     """The same as xarray has it, with all coordinates."""
-    tree = xarray.open_datatree(open_checked(path).store, engine="zarr")
+    tree = xarray.open_datatree(open_checked(path).store, engine="zarr")  # type: ignore[arg-type]
     return {
         f"{node.path} {name}": np.asarray(values)
         for node in tree.subtree
@@ -66,9 +68,9 @@ def taps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return activations.make(tmp_path_factory.mktemp("taps") / "a.zarr")
 
 
-def _is_read(store: Path, file: Path) -> bool:
+def _is_read(place: Path, file: Path) -> bool:
     """Whether a file matters: metadata below the root are read from the root's copy."""
-    return file.name != "zarr.json" or file.parent == store
+    return file.name != "zarr.json" or file.parent == place
 
 
 @pytest.mark.parametrize("count", [200, pytest.param(4000, marks=pytest.mark.slow)])
@@ -170,12 +172,12 @@ def test_a_store_that_lies_elsewhere_is_checked_likewise(taps: Path) -> None:
         file.relative_to(taps).as_posix(): buffer.from_bytes(file.read_bytes())
         for file in files_of(taps)
     }
-    store = ActivationStore(MemoryStore(there, read_only=True))
+    elsewhere = ActivationStore(MemoryStore(there, read_only=True))
     values = activations.ACTIVATIONS["00.mlp"]
-    assert np.array_equal(np.asarray(store.activation("00.mlp")[...]), values)
+    assert np.array_equal(np.asarray(elsewhere.activation("00.mlp")[...]), values)
     del there[SHARD]
     with pytest.raises(UserError, match=rf"File {SHARD} of memory://.* is missing"):
-        store.activation("00.mlp")[...]
+        elsewhere.activation("00.mlp")[...]
     del there["zarr.json"]
     with pytest.raises(UserError, match="no finished store at memory://"):
         ActivationStore(MemoryStore(there, read_only=True))
@@ -203,6 +205,18 @@ def test_what_a_shard_of_clips_says_of_its_videos_is_checked(clips: Path) -> Non
             shard_rows(clips, 1)
     finally:
         file.write_text(content)
+
+
+def test_a_store_of_other_weights_is_refused(tmp_path: Path) -> None:
+    facts = replace(activations.FACTS, weights="shapes-start/swin-0", activations=None)
+    store.create(tmp_path / "a.zarr", facts, activations.TAPS)
+    for tap in activations.TAPS:
+        store.write_means(tmp_path / "a.zarr", facts, tap, activations.MEANS[tap.tap])
+    store.finish(tmp_path / "a.zarr", facts, activations.TAPS)
+    found = ActivationStore(tmp_path / "a.zarr")
+    found.require_weights("shapes-start/swin-0")
+    with pytest.raises(UserError, match="has activations of the weights shapes-start/swin-0, not"):
+        found.require_weights("shapes/swin-0")
 
 
 def test_the_checksum_is_of_what_is_said_and_not_of_the_layout(taps: Path) -> None:

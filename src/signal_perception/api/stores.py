@@ -60,4 +60,4 @@ def open_activations(
         ) from None
     from signal_perception.stores import open_checked
 
-    return xarray.open_datatree(open_checked(path).store, engine="zarr")
+    return xarray.open_datatree(open_checked(path).store, engine="zarr")  # type: ignore[arg-type]

@@ -171,9 +171,13 @@ def _table(path: Path) -> Product:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from signal_perception import parquet
+
+    if parquet.is_sealed(path):
+        parquet.require_intact(path)
     try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError):
         raise UserError(f"File {path} is no intact Parquet file: make or get it again.") from None
     with file:
         schema, metadata = file.schema_arrow, file.metadata
@@ -209,6 +213,8 @@ def _features(path: Path) -> Product:
 
     import numpy as np
 
+    from signal_perception.features.store import DAMAGE, Features
+
     arrays = []
     try:
         with zipfile.ZipFile(path) as archive:
@@ -220,13 +226,11 @@ def _features(path: Path) -> Product:
                     shape, _, dtype = read(file)
                 name = entry.filename.removesuffix(".npy")
                 arrays.append(Array(name, shape, str(dtype), entry.compress_size))
-    except (zipfile.BadZipFile, ValueError, KeyError):
+    except DAMAGE:
         raise UserError(f"File {path} is no intact NumPy archive: make or get it again.") from None
     if not {"video", "tap", "training"} <= {array.name for array in arrays}:
         opens = f'numpy.load("{path}")'
         return Product(path, "a NumPy archive", path.stat().st_size, {}, arrays, opens)
-    from signal_perception.features.store import Features
-
     index = Features(path).index
     facts = {
         "training videos": index.training,

@@ -35,6 +35,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from signal_perception.extract import shards
 from signal_perception.fourier import definitions
+from signal_perception.pipeline.errors import UserError
 from signal_perception.stores import attributes_of, consolidate, open_checked
 
 DIMENSIONS = ("input", "video", "time", "height", "width", "channel")
@@ -89,6 +90,8 @@ class StoreFacts:
     inputs: names, the clip first. seconds_per_frame: median over videos of the nominal time between
     two distinct frames of a clip. weights_sha256: of the model's weights. pool: over what stored
     activations are averaged. means, activations: the videos of each part, None where there is none.
+    weights: whose weights they are ("shapes/swin-0", "shapes-start/swin-0"), empty where their file
+    did not say.
     """
 
     inputs: tuple[str, ...]
@@ -97,6 +100,7 @@ class StoreFacts:
     pool: str
     means: Part | None
     activations: Part | None
+    weights: str = ""
 
 
 def create(path: Path, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
@@ -183,6 +187,7 @@ class ActivationStore:
     """
 
     def __init__(self, place: Path | Store):
+        self._named = str(place)
         self._root = open_checked(place)
         attributes: dict[str, Any] = attributes_of(self._root)
         self.means_part = _part(attributes.pop("means"))
@@ -195,6 +200,15 @@ class ActivationStore:
             **attributes,
         )
         self.inputs = inputs
+
+    def require_weights(self, weights: str) -> None:
+        """UserError where the store is of other weights than these, named as in `StoreFacts`."""
+        found = self.facts.weights
+        if found not in ("", weights):
+            raise UserError(
+                f"{self._named} has activations of the weights {found}, not of {weights}; run the "
+                "stage extract again."
+            )
 
     def taps(self) -> list[TapFacts]:
         """All taps in execution order."""
