@@ -12,7 +12,8 @@ ROOMS = SOURCE / PACKAGE
 # From the ground up; a room may import its own files and those of the layers below it. Everyone may
 # use `pipeline`, which imports nothing of the package but itself.
 LAYERS = [
-    ("vocabulary", "seeding", "consolidate"),
+    ("vocabulary", "seeding", "chunks"),
+    ("stores", "parquet", "tabular"),
     ("clips", "models", "statistics", "fourier"),
     ("inference",),
     (

@@ -11,6 +11,7 @@ from signal_perception.extract.partial import KINDS, missing, pull_command
 from signal_perception.pipeline import params
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.project import root
+from signal_perception.stores import attributes_of, open_checked
 
 if TYPE_CHECKING:
     import xarray
@@ -58,6 +59,8 @@ def open_activations(
     tree = open_activations("shapes", "swin")
     tree["activations/07.mlp"]["activation"].sel(input="clip", video="grows/test_0000.mp4")
     tree["means/07.mlp"]["temporal"].sel(mean="power")
+
+    Damage and missing files are a UserError that names the file, also when values are read.
 
     From another's project, without a checkout; a clip moves its own bytes and no others:
 
@@ -173,13 +176,8 @@ def _tree(group: zarr.Group, taps: Sequence[str]) -> "xarray.DataTree":
 
     places = [kind for kind in KINDS if kind in group]
     places += [f"{kind}/{tap}" for kind in places for tap in taps if f"{kind}/{tap}" in group]
-    return xarray.DataTree.from_dict(
-        {"/": dataset(group)} | {place: dataset(group[place]) for place in places}
-    )
-
-
-def open_checked(store: Any) -> zarr.Group:
-    return zarr.open_group(store, mode="r", use_consolidated=True)
+    top = xarray.Dataset(attrs=attributes_of(group))
+    return xarray.DataTree.from_dict({"/": top} | {each: dataset(group[each]) for each in places})
 
 
 def _names(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from signal_perception.api import afar, stores
 from signal_perception.api.stores import Name as Asked
 from signal_perception.extract.partial import KINDS, missing, pull_command
 from signal_perception.pipeline.errors import UserError
+from signal_perception.stores import open_checked
 
 
 def pull(asked: Asked, taps: Sequence[str], remote: str | None) -> None:
@@ -18,7 +19,7 @@ def pull(asked: Asked, taps: Sequence[str], remote: str | None) -> None:
     """
     clone = afar.opened(Path(), remote=remote)
     path = stores.find(clone, asked)
-    group = stores.open_checked(clone.store(path))
+    group = open_checked(clone.store(path))
     for tap in taps:
         stores.taps_asked(group, tap, path)
     targets = [path]

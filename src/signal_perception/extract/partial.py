@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import zarr
+from zarr.abc.store import Store
 
 from signal_perception.pipeline.errors import UserError
 
@@ -20,13 +21,13 @@ def missing(store: Path, group: zarr.Group, taps: Iterable[str]) -> list[str]:
     ]
 
 
-def refuse_missing(store: Path, group: zarr.Group, kind: str, tap: str) -> None:
+def refuse_missing(store: Path | Store, group: zarr.Group, kind: str, tap: str) -> None:
     """UserError where a tap's means or activations are not here, or where it has none."""
     if f"{kind}/{tap}" not in group:
-        raise UserError(
-            f"{store} has no {kind} of a tap {tap!r}; signal-perception inspect {store} lists them."
-        )
-    if not _is_here(store, kind, tap):
+        part = group.get(kind)
+        there = ", ".join(sorted(part.group_keys())) if isinstance(part, zarr.Group) else "none"
+        raise UserError(f"{store} has no {kind} of a tap {tap!r}; it has {there}.")
+    if isinstance(store, Path) and not _is_here(store, kind, tap):
         raise UserError(
             f"Tap {tap} of {store} is not here, though others may be; fetch it "
             f"({pull_command(store, tap)}), or make all anew (signal-perception repro)."
