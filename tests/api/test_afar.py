@@ -1,14 +1,19 @@
 """A store that lies elsewhere: read in part from a clone and its remote, or fetched by taps."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from signal_perception.api import afar
+from signal_perception.api.objects import Objects, Remembered
 from signal_perception.api.stores import Name, open_activations
+from signal_perception.commands import products
+from signal_perception.commands.app import app
 from signal_perception.commands.pull import pull
 from signal_perception.extract.store import ActivationStore
 from signal_perception.pipeline.errors import UserError
@@ -136,6 +141,17 @@ def test_what_a_remote_lacks_is_a_sentence(clone: Path, tmp_path: Path) -> None:
     assert "no default remote of DVC to read from: it has none" in _sentence(repo=clone)
 
 
+@pytest.mark.parametrize("option", ["bearer_token_command", "configpath", "credentialpath"])
+def test_a_strangers_configuration_runs_nothing(option: str, clone: Path) -> None:
+    url = "webdav://127.0.0.1:9" if option == "bearer_token_command" else "s3://a/b"
+    remote = f"url = {url}\n{option} = touch x"
+    evil = f"[core]\nremote = store\n['remote \"store\"']\n{remote}\n"
+    (clone / ".dvc/config").write_text(evil, encoding="utf-8")
+    assert f"sets {option}, which can run programs" in _sentence(repo=clone)
+    far.commit(clone)
+    assert f"sets {option}, which can run programs" in _sentence(repo=clone, rev="HEAD")
+
+
 def test_damage_is_a_sentence(home: Path, clone: Path, tmp_path: Path) -> None:
     server = tmp_path / "server"
     shutil.copytree(home.parent / "server" / "store", server)
@@ -151,6 +167,28 @@ def _list_of_files(home: Path) -> bytes:
     return max(
         (home / ".dvc/cache").rglob("*.dir"), key=lambda each: each.stat().st_size
     ).read_bytes()
+
+
+def test_files_of_a_folder_are_listed_and_read() -> None:
+    content = {"1": b"first", "2": b"second"}
+    asked: list[str] = []
+
+    def read(path: str, md5: str, start: int | None, end: int | None) -> bytes:
+        asked.append(path)
+        return content[md5][start:end]
+
+    files = Objects("a/b.zarr", {"zarr.json": "1", "x/c.0": "2"}, Remembered(read))
+    assert files.ls("a/b.zarr", detail=False) == ["a/b.zarr/x", "a/b.zarr/zarr.json"]
+    assert files.isdir("a/b.zarr/x") and files.isfile("a/b.zarr/x/c.0")
+    assert files.find("a/b.zarr") == ["a/b.zarr/x/c.0", "a/b.zarr/zarr.json"]
+    assert files.cat_file("a/b.zarr/x/c.0", start=-3) == b"ond"
+    assert files.cat_file("a/b.zarr/zarr.json") == b"first"
+    assert files.cat_file("a/b.zarr/zarr.json", 1, 3) == b"ir"
+    # a file that was read whole is not asked for again
+    assert asked == ["a/b.zarr/x/c.0", "a/b.zarr/zarr.json"]
+    for absent in (files.cat_file, files.info, files.ls):
+        with pytest.raises(FileNotFoundError):
+            absent("a/b.zarr/y")
 
 
 def test_a_tap_is_fetched(
@@ -176,6 +214,10 @@ def test_a_tap_is_fetched(
     far.dvc(clone, "repro", "--dry", "--allow-missing")
     allowed = caplog.text
     assert "Stage 'extract' didn't change" in allowed and "Running stage 'spectra'" in allowed
+    assert products.look(Path(far.PATH)).facts["taps that are here"] == ["01.mlp"]
+    faults = json.loads(CliRunner().invoke(app, ["verify", "--json"]).stdout)["faults"]
+    assert {fault["what"] for fault in faults} == {"missing"}
+    assert f"{far.PATH}/means/00.mlp/zarr.json" in {fault["path"] for fault in faults}
     command = r"signal-perception pull --dataset shapes --model swin --seed 0 --tap 00\.mlp"
     with pytest.raises(UserError, match=rf"Tap 00\.mlp of .* is not here.*{command}"):
         store.means("00.mlp")

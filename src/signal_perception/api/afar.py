@@ -28,20 +28,27 @@ _LOCK, _PARAMS = "dvc.lock", "params.yaml"
 # What DVC calls the cache of a clone on this machine that has no remote.
 _NO_REMOTE = "auto-generated-upstream"
 _SHOWN = 12
+# Options of a remote of DVC that are a shell command, or a file that may name one.
+_PROGRAMS = ("bearer_token_command", "configpath", "credentialpath")
 
 
 class Clone:
     """A project at a revision. Make one by `opened`.
 
     repo: address, or folder of a clone on this machine. rev: None: its default branch; of a folder,
-    what stands in it now.
+    what stands in it now. trusted: whether its configuration may run programs.
     """
 
     def __init__(
-        self, repo: str, rev: str | None, remote: str | None, options: Mapping[str, Any] | None
+        self,
+        repo: str,
+        rev: str | None,
+        remote: str | None,
+        options: Mapping[str, Any] | None,
+        trusted: bool = False,
     ):
         self.name = f"{repo} at {rev}" if rev else repo
-        self._repo, self._rev, self._asked = repo, rev, remote
+        self._asked, self._options, self._trusted = remote, options or {}, trusted
         self._files = _files(repo, rev, remote, options)
         self._read = Remembered(self._read_object)
         _open.add(self)
@@ -126,11 +133,23 @@ class Clone:
             raise UserError(
                 f"{self.name} has no remote {name!r}; it has {', '.join(there) or 'none'}."
             )
+        self._refuse_programs(name)
         place = f"the remote {name} ({repo.config['remote'][name]['url']})"
         with _of_remote(place, self.name):
             odb = repo.cloud.get_remote(name).odb
         weakref.finalize(self, release, odb.fs)
         return odb, place
+
+    def _refuse_programs(self, remote: str) -> None:
+        """UserError where what Git has of a stranger's configuration would run a program here."""
+        said = self._files.repo.config.load_one("repo")["remote"].get(remote, {})
+        found = [name for name in _PROGRAMS if name in said and name not in self._options]
+        if found and not self._trusted:
+            raise UserError(
+                f"The remote {remote} of {self.name} sets {found[0]}, which can run programs of "
+                "its author on this machine; if you know what it is, give it yourself "
+                f"(remote_config={{{found[0]!r}: …}})."
+            )
 
 
 # All that are still in use.
@@ -159,19 +178,22 @@ def opened(
     rev: str | None = None,
     remote: str | None = None,
     options: Mapping[str, Any] | None = None,
+    trusted: bool = False,
 ) -> Clone:
     """A clone at a revision; one per address, revision and remote in a process.
 
-    options: of the remote, by DVC's names, in place of those of the clone's configuration.
+    options: of the remote, by DVC's names, in place of those of the clone's configuration. trusted:
+    of a folder: it is the user's own project.
     UserError where there is no such repository or revision.
     """
     text = os.fspath(repo)
-    folder = Path(text).expanduser()
-    if folder.exists():
-        text = str(folder.resolve())
-    if folder.exists() and rev is None:
-        # what stands in a folder may change
-        return Clone(text, rev, remote, options)
+    folder = os.path.expanduser(text)  # noqa: PTH111
+    # no Path: an address may be longer than a path can be
+    if os.path.exists(folder):  # noqa: PTH110
+        text = os.path.realpath(folder)
+        if rev is None or trusted:
+            # what stands in a folder may change
+            return Clone(text, rev, remote, options, trusted)
     return _kept(text, rev, remote, json.dumps(options, sort_keys=True))
 
 

@@ -114,11 +114,15 @@ def _clips(path: Path) -> Product:
 
 
 def _activations(path: Path, attributes: dict[str, Any]) -> Product:
+    from signal_perception.extract.partial import missing
     from signal_perception.extract.store import ActivationStore
     from signal_perception.stores import open_checked
 
     store = ActivationStore(path)
-    facts: dict[str, Any] = {"inputs": list(store.inputs), "taps": len(store.taps())}
+    taps = [tap.tap for tap in store.taps()]
+    facts: dict[str, Any] = {"inputs": list(store.inputs), "taps": len(taps)}
+    if absent := missing(path, open_checked(path), taps):
+        facts["taps that are here"] = [tap for tap in taps if tap not in absent] or "none"
     for name, part in (("means", store.means_part), ("activations", store.activations_part)):
         if part is None:
             facts[f"videos with {name}"] = 0

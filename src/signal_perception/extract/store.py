@@ -187,7 +187,7 @@ class ActivationStore:
     """
 
     def __init__(self, place: Path | Store):
-        self._place, self._named = place, str(place)
+        self._place = place
         self._root = open_checked(place)
         attributes: dict[str, Any] = attributes_of(self._root)
         self.means_part = _part(attributes.pop("means"))
@@ -206,7 +206,7 @@ class ActivationStore:
         found = self.facts.weights
         if found not in ("", weights):
             raise UserError(
-                f"{self._named} has activations of the weights {found}, not of {weights}; run the "
+                f"{self._place} has activations of the weights {found}, not of {weights}; run the "
                 "stage extract again."
             )
 
@@ -226,8 +226,7 @@ class ActivationStore:
         return self._array(f"activations/{tap}/activation")
 
     def _array(self, name: str) -> zarr.Array:
-        kind, tap, _ = name.split("/")
-        partial.refuse_missing(self._place, self._root, kind, tap)
+        partial.refuse_missing(self._place, self._root, *name.split("/")[:2])
         array = self._root[name]
         assert isinstance(array, zarr.Array)
         return array
