@@ -32,7 +32,7 @@ LAYERS = [
     ("commands",),
 ]
 HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}
-STAGES = LAYERS[3]
+STAGES = LAYERS[4]
 # What a stage's room may import of another stage's: the reader of the product before it, and
 # definitions, which are NumPy alone.
 READERS = {

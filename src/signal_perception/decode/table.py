@@ -25,10 +25,23 @@ from pathlib import Path
 
 import pandas as pd
 
+from signal_perception import tabular
 from signal_perception.clips.oddities import said_of_one_class
 from signal_perception.pipeline.errors import UserError
 from signal_perception.vocabulary import REFUSED, SPLITS, UNLISTED
 
+KIND = tabular.Kind(
+    (
+        *("id", "label", "split", "group", "promised", "decoded", "fps", "seconds"),
+        *("width", "height", "codec", "decoder", "verdict", "sha256", "frames_hash"),
+    ),
+    frozenset(
+        {
+            *("id", "label", "split", "group"),
+            *("codec", "decoder", "verdict", "sha256", "frames_hash"),
+        }
+    ),
+)
 # Sources that a sentence names.
 _NAMED = 3
 
@@ -53,7 +66,7 @@ def build(parts: Iterable[Path], classes: Sequence[str], unlisted: Sequence[str]
 def read(path: Path) -> pd.DataFrame:
     """The table that decoding wrote; what is empty there is NaN here."""
     # a class may be called NA or null, a subject 1
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"group": str})
+    return tabular.read(path, KIND, keep_default_na=False, na_values=[""], dtype={"group": str})
 
 
 def listed(table: pd.DataFrame, split: str) -> int:
