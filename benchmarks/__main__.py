@@ -7,6 +7,7 @@
     python -m benchmarks reference           rates for `plan`, from records of a finished study
     python -m benchmarks training            what loading costs a training run (minutes)
     python -m benchmarks report              the page of a full-size study, part by part (2 minutes)
+    python -m benchmarks afar                one tap from each kind of remote (a minute)
     python -m benchmarks activations --help  what activations, means and spectra cost
     python -m benchmarks gpu --help          what a GPU makes of the project
 
@@ -19,6 +20,7 @@ from importlib import import_module
 from itertools import chain
 
 from benchmarks import (
+    afar,
     compression,
     decoding,
     forward_passes,
@@ -44,9 +46,10 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "training": training.measure,
     "reference": reference.measure,
     "report": report.measure,
+    "afar": afar.measure,
 }
 # Parts that take minutes or write a file, measured where they are named.
-_LONG = ("noise", "training", "reference", "report")
+_LONG = ("noise", "training", "reference", "report", "afar")
 # Parts that are commands: benchmarks.<name>.command.
 COMMANDS = ("activations", "gpu")
 

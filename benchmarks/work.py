@@ -67,6 +67,8 @@ class Work:
         part = Part(ids, ids, ids, 1)
         facts = StoreFacts((CLIP,), 0.1, "", "none", means=None, activations=part)
         stores.create(store, facts, self.facts)
+        # its metadata are whole already, and values are written at their places
+        stores.finish(store, facts, self.facts)
         return store
 
     def activations(self, videos: int, store: Path) -> None:

@@ -46,7 +46,7 @@ def main(dataset: str, model: str, seed: int) -> None:
             lambda path, part=part: part.to_csv(path, index=False),
         )
     file = run.scratch.path / "predictions.parquet"
-    tables.write(table, units, file)
+    tables.write(table, units, found["weights_sha256"], file)
     run.publish({"data/predictions": file})
 
 

@@ -17,7 +17,9 @@ def main(dataset: str, model: str, weights: str, seed: int) -> None:
     settings = run.settings(Settings)
 
     def features(whose: str) -> Features:
-        return Features(run.dep(f"data/features/{dataset}/{model}/{whose}-{seed}.npz"))
+        found = Features(run.dep(f"data/features/{dataset}/{model}/{whose}-{seed}.npz"))
+        found.require_weights(f"{whose}/{model}-{seed}")
+        return found
 
     def probed(whose: str, other: Features | None = None) -> Probed:
         label = f"probe {dataset} {model} {whose} {seed}"

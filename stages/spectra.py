@@ -19,6 +19,7 @@ def main(dataset: str, model: str, weights: str, seed: int) -> None:
     def measured(whose: str, own: Measurements | None = None) -> Measurements:
         source = run.dep(f"data/activations/{dataset}/{model}/{whose}-{seed}.zarr")
         store = ActivationStore(source)
+        store.require_weights(f"{whose}/{model}-{seed}")
         taps = units(store, settings.spectra.preset, run.scratch.path / whose)
         # a store that has the means leaves no unit
         finish(taps, partial(measure, source), label=label, noun="tap")

@@ -12,7 +12,8 @@ ROOMS = SOURCE / PACKAGE
 # From the ground up; a room may import its own files and those of the layers below it. Everyone may
 # use `pipeline`, which imports nothing of the package but itself.
 LAYERS = [
-    ("vocabulary", "seeding", "consolidate"),
+    ("vocabulary", "seeding", "chunks"),
+    ("stores", "parquet", "tabular"),
     ("clips", "models", "statistics", "fourier"),
     ("inference",),
     (
@@ -31,7 +32,7 @@ LAYERS = [
     ("commands",),
 ]
 HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}
-STAGES = LAYERS[3]
+STAGES = LAYERS[4]
 # What a stage's room may import of another stage's: the reader of the product before it, and
 # definitions, which are NumPy alone.
 READERS = {

@@ -26,6 +26,7 @@ from signal_perception.extract.store import Part, StoreFacts, TapFacts
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import capture
 from signal_perception.pipeline.errors import UserError
+from signal_perception.report.results.columns import TABLES
 from signal_perception.synthesise import videos
 from signal_perception.synthesise.videos import CLASSES
 from tests.support import notebook
@@ -244,7 +245,9 @@ def notebook_with_class(tmp_path: Path, root: Path, label: str) -> Path:
         (folder / part).symlink_to(root / part)
     table = folder / "reports/tables/classes/shapes-swin-0.csv"
     table.parent.mkdir(parents=True)
-    table.write_text(f"class,n,low\n{label},3,\n1,2,0.5\n", encoding="utf-8")
+    header = ",".join(TABLES["classes"].columns)
+    rows = f"{label},3,1,33,,,1,1,1\n1,2,1,50,0.5,60,1,1,1\n"
+    table.write_text(f"{header}\n{rows}", encoding="utf-8")
     return folder
 
 

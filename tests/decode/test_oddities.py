@@ -22,6 +22,11 @@ FINE = _rows(
 )
 
 
+def _written(rows: pd.DataFrame, path: Path) -> None:
+    """With all columns that such a table has."""
+    rows.reindex(columns=list(table.KIND.columns)).to_csv(path, index=False)
+
+
 def _with(*rows: tuple[str, str, object, str]) -> pd.DataFrame:
     return pd.concat([FINE, _rows(*rows)], ignore_index=True)
 
@@ -58,12 +63,12 @@ def test_what_is_no_test_video_with_a_source_is_in_no_split(row: tuple) -> None:
 
 def test_subjects_that_are_numbers_are_read_back_as_the_same(tmp_path: Path) -> None:
     numbers = _rows(("a", "train", "1", "ok"), ("b", "test", "1", "ok"), ("b", "test", "2", "ok"))
-    numbers.to_csv(tmp_path / "table.csv", index=False)
+    _written(numbers, tmp_path / "table.csv")
     found = table.read(tmp_path / "table.csv")
     assert table.oddities(found, "mine") == table.oddities(numbers, "mine")
     assert len(table.oddities(found, "mine")) == 1
     # an empty group makes the others fractions
-    _with(("a", "train", "", "ok")).to_csv(tmp_path / "gap.csv", index=False)
+    _written(_with(("a", "train", "", "ok")), tmp_path / "gap.csv")
     assert table.oddities(table.read(tmp_path / "gap.csv"), "mine") == []
 
 

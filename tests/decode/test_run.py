@@ -128,8 +128,9 @@ def test_a_class_without_a_video_left_is_refused_and_a_class_may_be_called_na(
     tmp_path: Path,
 ) -> None:
     rows = [("a", "ok"), ("NA", "refused: no such file"), ("b", "ok")]
-    text = "".join(f"{label}/1.mp4,{label},train,{verdict}\n" for label, verdict in rows)
-    (tmp_path / "table.csv").write_text("id,label,split,verdict\n" + text)
+    known = [(f"{label}/1.mp4", label, "train", verdict) for label, verdict in rows]
+    frame = pd.DataFrame(known, columns=["id", "label", "split", "verdict"])
+    frame.reindex(columns=list(table.KIND.columns)).to_csv(tmp_path / "table.csv", index=False)
     verdicts = table.read(tmp_path / "table.csv")
     with pytest.raises(UserError, match="No train video of class NA could be decoded"):
         table.refuse_too_many_bad(verdicts, 0.5, tmp_path / "table.csv")

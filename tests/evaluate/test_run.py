@@ -44,7 +44,7 @@ def scored(
     for part in parts:
         run.score(SETTINGS, store.path, scorer, [units[number].item for number in part], done)
     table = tables.predictions(store.path, SETTINGS, units)
-    tables.write(table, units, folder / "predictions.parquet")
+    tables.write(table, units, "0", folder / "predictions.parquet")
     return units, (folder / "predictions.parquet").read_bytes()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray
+import zarr
 
 from signal_perception.extract import shards, store
 from signal_perception.extract.store import ActivationStore, Part, StoreFacts, TapFacts
@@ -39,7 +40,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.create(path, FACTS, TAPS)
     for tap in TAPS:
         folder = path / "activations" / tap.tap / "activation"
-        array = ActivationStore(path).activation(tap.tap)
+        array = zarr.open_array(folder, mode="r")
         for number in range(2):
             shards.write(folder, array, number, [0, 1], ACTIVATIONS[tap.tap][number])
         store.write_means(path, FACTS, tap, MEANS[tap.tap])

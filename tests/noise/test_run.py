@@ -12,13 +12,14 @@ import pytest
 from signal_perception.clips.store import ClipStore
 from signal_perception.evaluate import predictions
 from signal_perception.inference.fusion import fuse
+from signal_perception.models.core.header import tensors_hash
 from signal_perception.noise import precision, run, views
 from signal_perception.noise.engine import Engine, Scored
 from signal_perception.noise.run import Inputs
 from signal_perception.noise.settings import Settings
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.units import Unit, Write
-from tests.support import tiny_model
+from tests.support import predicted, tiny_model
 from tests.support.noise_runs import (
     THIRDS,
     VIDEOS,
@@ -216,11 +217,19 @@ def _looks(
 
 def test_predictions_of_other_videos_are_refused(inputs: Inputs, tmp_path: Path) -> None:
     table = pd.read_parquet(inputs.predictions)
-    table.iloc[1:].to_parquet(tmp_path / "other.parquet")
-    other = Inputs(inputs.clips, inputs.training, inputs.weights, tmp_path / "other.parquet")
+    file, own = tmp_path / "other.parquet", tensors_hash(inputs.weights)
+    other = Inputs(inputs.clips, inputs.training, inputs.weights, file)
+    predicted.write(table.iloc[1:], file, own)
     chosen = settings({"a": THIRDS}, precision=5.0)
     with pytest.raises(UserError, match="run the stage evaluate again"):
         score(other, chosen, tmp_path)
+    predicted.write(table, file, "0123456789")
+    with pytest.raises(UserError) as refused:
+        score(other, chosen, tmp_path)
+    assert str(refused.value) == (
+        f"{file} has predictions of other weights (weights_sha256 01234567…) than those that are "
+        f"to be disturbed ({own[:8]}…); run the stage evaluate again."
+    )
     assert not list((tmp_path / "cache").iterdir())
 
 

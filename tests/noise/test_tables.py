@@ -12,6 +12,7 @@ from signal_perception.noise import tables
 from signal_perception.noise.outcomes import Outcomes
 from signal_perception.statistics.accuracy import accuracy, ranking
 from signal_perception.statistics.intervals import hierarchical_interval, resamples
+from tests.support import predicted
 from tests.support.outcomes import (
     CLASSES,
     from_hits,
@@ -97,8 +98,8 @@ def test_the_clean_accuracy_is_that_of_evaluate_to_the_video(tmp_path: Path):
     written = pd.DataFrame(
         {"control": "clip", "video": ids, "group": "g", "label": "x", "scores": list(scores)}
     )
-    written.to_parquet(tmp_path / "clip.parquet", index=False)
-    clean = predictions.read(tmp_path / "clip.parquet", videos=ids).scores
+    file = predicted.write(written, tmp_path / "clip.parquet")
+    clean = predictions.read(file, videos=ids).scores
     grids = plan(settings({"figure3": THIRDS}))
     drawn = resamples(GROUPS, 0, 100)
     parts = parts_of(VIDEOS, None)

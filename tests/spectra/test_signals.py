@@ -30,10 +30,10 @@ def _through(folder: Path, values: NDArray) -> tuple[pd.DataFrame, pd.DataFrame]
     tap = TapFacts("00.mlp", "mlp", 0, "stream", 1.0, 0, shape, 1e-6, 1e-6, 1e-6, "float32")
     path = folder / "a.zarr"
     store.create(path, FACTS, [tap])
+    store.finish(path, FACTS, [tap])
     place = path / "activations/00.mlp/activation"
     array = ActivationStore(path).activation("00.mlp")
     shards.write(place, array, 0, range(VIDEOS), values.astype(np.float32))
-    store.finish(path, FACTS, [tap])
     wanted = units(ActivationStore(path), "all", folder / "units")
     finish(wanted, partial(measure, path), label="spectra")
     found = Measurements(ActivationStore(path), "all", wanted)

@@ -15,16 +15,16 @@ from signal_perception.decode.store_writer import shard_rows, write_index, write
 from signal_perception.decode.video import Decoded
 
 
-def make_store(path: Path, numbers: range) -> ClipStore:
-    """Videos of 30 frames whose channel 0 is the frame and channel 1 the video."""
+def make_store(path: Path, numbers: range, frames: int = 30) -> ClipStore:
+    """Videos of so many frames whose channel 0 is the frame and channel 1 the video."""
     pairs, encode = [], encoder("png", 95, "half")
     for number in numbers:
-        t, _, x = np.indices((30, 24, 36))
+        t, _, x = np.indices((frames, 24, 36))
         pixels = np.stack([t, np.full_like(t, number), x], axis=-1).astype(np.uint8)
         decoded = Decoded(
             [encode(frame) for frame in pixels],
             (24, 36),
-            30,
+            frames,
             15.0,
             36,
             24,

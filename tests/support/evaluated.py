@@ -43,5 +43,5 @@ def write(
         np.savez(unit.result, allow_pickle=False, **own)
         units.append(unit)
     table = tables.predictions(store.path, settings, units)
-    tables.write(table, units, folder / "predictions.parquet")
+    tables.write(table, units, "0", folder / "predictions.parquet")
     return table, folder / "predictions.parquet"

@@ -12,12 +12,13 @@ from signal_perception.evaluate import settings as evaluate_settings
 from signal_perception.evaluate import tables
 from signal_perception.inference import scorer
 from signal_perception.inference.blocks import Videos
+from signal_perception.models.core.header import tensors_hash
 from signal_perception.noise import run
 from signal_perception.noise.engine import Scored
 from signal_perception.noise.run import Inputs
 from signal_perception.noise.settings import Settings
 from signal_perception.pipeline.units import Unit, Write, write_atomically
-from tests.support import tiny_model
+from tests.support import predicted, tiny_model
 from tests.support.clips import make_store
 from tests.support.grids import NOISE
 
@@ -48,7 +49,7 @@ def make_inputs(folder: Path) -> Inputs:
         "label": [store.classes[label] for label in store.labels],
         "scores": list(scores.astype(np.float32)),
     }
-    pd.DataFrame(columns).to_parquet(folder / "predictions.parquet")
+    predicted.write(pd.DataFrame(columns), folder / "predictions.parquet", tensors_hash(weights))
     return Inputs(store.path, folder / "train.zarr", weights, folder / "predictions.parquet")
 
 
@@ -98,5 +99,6 @@ def evaluated(inputs: Inputs, chosen: Settings, folder: Path) -> Path:
         write_atomically(next(each.result for each in units if each.item == videos), write)
 
     evaluate.score(asked, inputs.clips, loaded, [each.item for each in units], done)
-    tables.write(tables.predictions(inputs.clips, asked, units), units, folder / "made.parquet")
+    table = tables.predictions(inputs.clips, asked, units)
+    tables.write(table, units, tensors_hash(inputs.weights), folder / "made.parquet")
     return folder / "made.parquet"

@@ -65,6 +65,7 @@ def decode_table() -> pd.DataFrame:
         "promised": 24,
         "decoded": 24,
         "fps": 12.0,
+        "seconds": 2.0,
         "width": 64,
         "height": 64,
         "codec": "h264",

@@ -1,15 +1,16 @@
 """The tables of a study's results, those of all its models as one frame."""
 
-import json
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from signal_perception import tabular
 from signal_perception.pipeline import dvcfile, params
 from signal_perception.pipeline.dvcfile import Stage
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.project import root
+from signal_perception.report.results.columns import ACCURACY, TABLES
 
 _REPORTS = Path("reports")
 # read as they are: a class may be called NA, a subject 1
@@ -36,13 +37,13 @@ def tables(name: str, *, project: Path | str | None = None) -> pd.DataFrame:
     files = _files(stages)
     whole = sorted(file.stem for file in (folder / study).glob("*.csv"))
     if name in whole:
-        return _read(folder / study / f"{name}.csv")
+        return _read(folder / study / f"{name}.csv", name)
     if name not in files:
         raise UserError(
             f"There is no table {name!r}; the study has {', '.join(sorted({*files, *whole}))}."
         )
     found = [
-        _named(_read(folder / path), stage)
+        _named(_read(folder / path, name), stage)
         for path, stage in files[name].items()
         if (folder / path).is_file()
     ]
@@ -81,13 +82,13 @@ def _named(table: pd.DataFrame, stage: Stage) -> pd.DataFrame:
     return own
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, kind: str) -> pd.DataFrame:
     """A table; an empty cell is NaN, but an empty text where names stand."""
     if path.suffix == ".json":
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = tabular.read_json(path, ACCURACY)
         plain = {key: each for key, each in content.items() if not isinstance(each, dict | list)}
         return pd.DataFrame([plain])
-    columns = pd.read_csv(path, nrows=0).columns
+    columns = tabular.columns(path, TABLES[kind])
     nothing = {column: [""] for column in columns if column not in _NAMES}
     names: dict[Hashable, type[str]] = {name: str for name in columns if name in _NAMES}
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=nothing)
+    return tabular.read(path, TABLES[kind], dtype=names, keep_default_na=False, na_values=nothing)

@@ -1,33 +1,37 @@
 """The clip store: every video of one split decoded once, read at random by all models.
 
-Layout (zarr v3, metadata consolidated at the root, no times, no absolute paths):
+Layout (zarr v3, completed by `stores.consolidate`, no times, no absolute paths):
 
     <store>/                  attributes: classes
                               arrays over videos: video (ids), group, label, frames, fps, sizes,
                               shard, first
     <store>/shards/<NNNNN>/   attributes: videos (index rows)
                               arrays: bytes (all frames end to end, each compressed by itself),
-                              offsets (of each frame, and the end)
+                              offsets (of each frame, and the end), checksums (crc32c of each frame)
 
 `xr.open_zarr(store)` shows the index with its ids, `xr.open_datatree(store)` the shards too.
 
 The arrays of a shard are one uncompressed chunk each, so that their files hold just their values:
 any zarr reader opens them, and a few frames are read from the middle of a file without a chunk
-around them. `decode.store_writer` makes stores; here they are read.
+around them. What is read is held against its checksum. `decode.store_writer` makes stores; here
+they are read.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+import google_crc32c
 import numpy as np
-import zarr
+from numpy.typing import NDArray
 
 from signal_perception.clips.pictures import decode_into
 from signal_perception.pipeline.errors import UserError
+from signal_perception.stores import METADATA, attributes_of, open_checked
 
-# Type of a shard's `offsets`.
+# Types of a shard's `offsets` and `checksums`.
 OFFSET = np.dtype("<i8")
+SUM = np.dtype("<u4")
 # index array → the columns of a row that it holds
 INDEX = {
     "video": ("id",),
@@ -53,12 +57,12 @@ class ClipStore:
 
     def __init__(self, path: Path):
         self.path = Path(path)
-        if not (self.path / "zarr.json").is_file():
+        if not (self.path / METADATA).is_file():
             raise UserError(
                 f"There is no finished clip store at {self.path}; decode the data set first (dvc "
                 "repro decode)."
             )
-        group = zarr.open_group(self.path, mode="r")
+        group = open_checked(self.path)
         self.classes: tuple[str, ...] = tuple(attributes_of(group)["classes"])
         ids, groups, *numbers = (np.asarray(group[name]) for name in INDEX)
         self.ids: list[str] = ids.tolist()
@@ -100,13 +104,19 @@ class ClipStore:
         """The compressed frames of a video, straight from the files of its shard's arrays."""
         shard = shard_path(self.path, int(self._shard[video]))
         first, count = int(self._first[video]), int(self.frames[video])
-        with chunk_path(shard, "offsets").open("rb", buffering=0) as file:
-            file.seek(first * OFFSET.itemsize)
-            offsets = np.frombuffer(file.read((count + 1) * OFFSET.itemsize), OFFSET)
-        with chunk_path(shard, "bytes").open("rb", buffering=0) as file:
-            for start, end in zip(offsets[frames].tolist(), offsets[frames + 1].tolist()):
-                file.seek(start)
-                yield file.read(end - start)
+        offsets = _part(chunk_path(shard, "offsets"), OFFSET, first, count + 1)
+        sums = _part(chunk_path(shard, "checksums"), SUM, first, count)[frames]
+        path = chunk_path(shard, "bytes")
+        with path.open("rb", buffering=0) as file:
+            length = os.fstat(file.fileno()).st_size
+            for start, end, said in zip(offsets[frames], offsets[frames + 1], sums.tolist()):
+                if not 0 <= start < end <= length:
+                    raise ValueError(f"{path} is cut off, or its offsets are wrong")
+                file.seek(int(start))
+                content = file.read(int(end - start))
+                if google_crc32c.value(content) != said:
+                    raise ValueError(f"the checksum of a frame in {path} is another")
+                yield content
 
 
 def shard_path(store: Path, shard: int) -> Path:
@@ -118,5 +128,11 @@ def chunk_path(shard: Path, array: str) -> Path:
     return shard / array / "c" / "0"
 
 
-def attributes_of(group: zarr.Group) -> dict[str, Any]:
-    return group.attrs.asdict()
+def _part(path: Path, dtype: np.dtype, first: int, count: int) -> NDArray:
+    """Values from the middle of a file that holds nothing else."""
+    with path.open("rb", buffering=0) as file:
+        file.seek(first * dtype.itemsize)
+        content = file.read(count * dtype.itemsize)
+    if len(content) != count * dtype.itemsize:
+        raise ValueError(f"{path} is cut off")
+    return np.frombuffer(content, dtype)

@@ -226,6 +226,30 @@ def verify(
 
 
 @app.command()
+def pull(
+    dataset: Annotated[str, typer.Option(help="Whose activations.", autocompletion=place.datasets)],
+    model: Annotated[str, typer.Option(help="Of which model.", autocompletion=place.models)],
+    tap: Annotated[
+        list[str] | None,
+        typer.Option(help="One tap of it (again for more); by default the whole store."),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Of which weights; by default the data set's own.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of which run; by default the study's first.")
+    ] = None,
+    remote: Annotated[
+        str | None, typer.Option(help="DVC's remote; by default the project's.")
+    ] = None,
+) -> None:
+    """Fetch the activations that MODEL has on DATASET from DVC's remote, or some taps of them."""
+    from signal_perception.commands import pull as command
+
+    command.pull(command.Asked(dataset, model, weights, seed), tap or [], remote)
+
+
+@app.command()
 def predict(
     videos: Annotated[
         list[Path],

@@ -54,15 +54,18 @@ def look(path: Path) -> Product:
 
 def _store(path: Path) -> Product:
     import zarr
-    from zarr.errors import BaseZarrError
+
+    from signal_perception.stores import attributes_of, open_checked
 
     try:
         group = zarr.open_group(path, mode="r")
-    except (ValueError, KeyError, TypeError, BaseZarrError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(
             f"{path} is no intact store: make it (signal-perception repro) or fetch it (dvc pull)."
         ) from None
-    attributes = group.attrs.asdict()
+    attributes = attributes_of(group)
+    if attributes != group.attrs.asdict():
+        group = open_checked(path)
     if "classes" in attributes and (path / "shards").is_dir():
         return _clips(path)
     if {"inputs", "weights_sha256"} <= set(attributes):
@@ -79,9 +82,8 @@ def _store(path: Path) -> Product:
 
 
 def _clips(path: Path) -> Product:
-    import zarr
-
     from signal_perception.clips.store import ClipStore
+    from signal_perception.stores import open_checked
 
     store = ClipStore(path)
     count, sides = len(store), store.sizes
@@ -98,8 +100,8 @@ def _clips(path: Path) -> Product:
         "frames per second": f"{store.fps.min():g} to {store.fps.max():g}" if count else "none",
         "shards": len(list((path / "shards").iterdir())),
     }
-    root = zarr.open_group(path, mode="r")
-    index = [_array(path, name, array) for name, array in sorted(root.arrays())]
+    arrays = sorted(open_checked(path).arrays())
+    index = [_array(path, name, array) for name, array in arrays]
     opens = f'signal_perception.clips.store.ClipStore(Path("{path}")).read(0, range(8))'
     return Product(
         path,
@@ -112,12 +114,15 @@ def _clips(path: Path) -> Product:
 
 
 def _activations(path: Path, attributes: dict[str, Any]) -> Product:
-    import zarr
-
+    from signal_perception.extract.partial import missing
     from signal_perception.extract.store import ActivationStore
+    from signal_perception.stores import open_checked
 
     store = ActivationStore(path)
-    facts: dict[str, Any] = {"inputs": list(store.inputs), "taps": len(store.taps())}
+    taps = [tap.tap for tap in store.taps()]
+    facts: dict[str, Any] = {"inputs": list(store.inputs), "taps": len(taps)}
+    if absent := missing(path, open_checked(path), taps):
+        facts["taps that are here"] = [tap for tap in taps if tap not in absent] or "none"
     for name, part in (("means", store.means_part), ("activations", store.activations_part)):
         if part is None:
             facts[f"videos with {name}"] = 0
@@ -125,7 +130,7 @@ def _activations(path: Path, attributes: dict[str, Any]) -> Product:
             facts[f"videos with {name}"] = len(part.ids)
             facts[f"clips of each with {name}"] = part.clips
             facts["classes"] = sorted({*facts.get("classes", []), *part.labels})
-    arrays = _arrays(path, zarr.open_group(path, mode="r"), values=("means", "activations"))
+    arrays = _arrays(path, open_checked(path), values=("means", "activations"))
     plain = {key: value for key, value in attributes.items() if key not in ("means", "activations")}
     model, dataset = path.parent.name, path.parent.parent.name
     return Product(
@@ -170,9 +175,13 @@ def _table(path: Path) -> Product:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from signal_perception import parquet
+
+    if parquet.is_sealed(path):
+        parquet.require_intact(path)
     try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError):
         raise UserError(f"File {path} is no intact Parquet file: make or get it again.") from None
     with file:
         schema, metadata = file.schema_arrow, file.metadata
@@ -208,6 +217,8 @@ def _features(path: Path) -> Product:
 
     import numpy as np
 
+    from signal_perception.features.store import DAMAGE, Features
+
     arrays = []
     try:
         with zipfile.ZipFile(path) as archive:
@@ -219,13 +230,11 @@ def _features(path: Path) -> Product:
                     shape, _, dtype = read(file)
                 name = entry.filename.removesuffix(".npy")
                 arrays.append(Array(name, shape, str(dtype), entry.compress_size))
-    except (zipfile.BadZipFile, ValueError, KeyError):
+    except DAMAGE:
         raise UserError(f"File {path} is no intact NumPy archive: make or get it again.") from None
     if not {"video", "tap", "training"} <= {array.name for array in arrays}:
         opens = f'numpy.load("{path}")'
         return Product(path, "a NumPy archive", path.stat().st_size, {}, arrays, opens)
-    from signal_perception.features.store import Features
-
     index = Features(path).index
     facts = {
         "training videos": index.training,

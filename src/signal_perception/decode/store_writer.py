@@ -9,15 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import google_crc32c
 import numpy as np
 import zarr
+from zarr.abc.codec import BytesBytesCodec
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from signal_perception.clips.store import INDEX, OFFSET, attributes_of, chunk_path, shard_path
-from signal_perception.consolidate import consolidate
+from signal_perception.clips.store import INDEX, OFFSET, SUM, chunk_path, shard_path
 from signal_perception.decode.catalogue import Video
 from signal_perception.decode.video import Decoded
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.units import write_atomically
+from signal_perception.stores import METADATA, consolidate, seal, sealed_attributes
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,8 @@ def write_shard(store: Path, shard: int, videos: Iterable[tuple[Video, Decoded[b
 
 
 def shard_rows(store: Path, shard: int) -> list[Row]:
-    """Index rows of a shard that is complete."""
-    group = zarr.open_group(shard_path(store, shard), mode="r")
-    return [Row(**row) for row in attributes_of(group)["videos"]]
+    """Index rows of a shard that is complete; UserError where what it says is damaged."""
+    return [Row(**row) for row in sealed_attributes(shard_path(store, shard))["videos"]]
 
 
 def write_index(store: Path, classes: Sequence[str], rows: Iterable[Row]) -> None:
@@ -69,23 +71,23 @@ def write_index(store: Path, classes: Sequence[str], rows: Iterable[Row]) -> Non
     for folder in [*leftovers, *(store / name for name in INDEX)]:
         if folder.exists():
             shutil.rmtree(folder)
-    (store / "zarr.json").unlink(missing_ok=True)
+    (store / METADATA).unlink(missing_ok=True)
     group = zarr.create_group(store, attributes={"classes": list(classes)})
     group.require_group("shards")
     for name, columns in INDEX.items():
         values = np.array([[getattr(row, column) for column in columns] for row in rows])
         if len(columns) > 1:
-            _write_array(group, name, ("video", "side"), values)
+            _write_array(group, name, ("video", "side"), values, [Crc32cCodec()])
         elif values.dtype.kind == "U":
             texts = values[:, 0].astype(np.dtypes.StringDType())
-            group.create_array(name, data=texts, dimension_names=("video",))
+            _write_array(group, name, ("video",), texts, [ZstdCodec(), Crc32cCodec()])
         else:
-            _write_array(group, name, ("video",), values[:, 0])
+            _write_array(group, name, ("video",), values[:, 0], [Crc32cCodec()])
     consolidate(store)
 
 
 def _write_group(folder: Path, shard: int, videos: Iterable[tuple[Video, Decoded[bytes]]]) -> None:
-    offsets = [0]
+    offsets, sums = [0], []
     rows: list[Row] = []
     content = chunk_path(folder, "bytes")
     content.parent.mkdir(parents=True)
@@ -99,10 +101,13 @@ def _write_group(folder: Path, shard: int, videos: Iterable[tuple[Video, Decoded
             rows.append(_row(video, decoded, shard, len(offsets) - 1))
             for frame in decoded.frames:
                 offsets.append(offsets[-1] + file.write(frame))
+                sums.append(google_crc32c.value(frame))
     group = zarr.create_group(folder, attributes={"videos": [asdict(row) for row in rows]})
     # the one chunk of this array is there already
     _create_array(group, "bytes", ("byte",), (offsets[-1],), np.dtype(np.uint8))
     _write_array(group, "offsets", ("offset",), np.array(offsets, OFFSET))
+    _write_array(group, "checksums", ("frame",), np.array(sums, SUM))
+    seal(folder)
 
 
 def _row(video: Video, decoded: Decoded[bytes], shard: int, first: int) -> Row:
@@ -121,9 +126,14 @@ def _row(video: Video, decoded: Decoded[bytes], shard: int, first: int) -> Row:
 
 
 def _write_array(
-    group: zarr.Group, name: str, dimensions: tuple[str, ...], values: np.ndarray
+    group: zarr.Group,
+    name: str,
+    dimensions: tuple[str, ...],
+    values: np.ndarray,
+    compressors: Sequence[BytesBytesCodec] = (),
 ) -> None:
-    _create_array(group, name, dimensions, values.shape, values.dtype)[...] = values
+    array = _create_array(group, name, dimensions, values.shape, values.dtype, compressors)
+    array[...] = values
 
 
 def _create_array(
@@ -132,8 +142,9 @@ def _create_array(
     dimensions: tuple[str, ...],
     shape: tuple[int, ...],
     dtype: np.dtype,
+    compressors: Sequence[BytesBytesCodec] = (),
 ) -> zarr.Array:
-    """An array of one chunk, whose file holds the values and nothing else.
+    """An array of one chunk, whose file holds the values and nothing else without `compressors`.
 
     Frames are compressed already, and the rest is small.
     """
@@ -142,7 +153,9 @@ def _create_array(
         shape=shape,
         dtype=dtype,
         chunks=tuple(max(1, side) for side in shape),
-        compressors=None,
+        compressors=compressors or None,
         filters=None,
         dimension_names=dimensions,
+        # zarr leaves out chunks of zeros, and a chunk that is not there is damage here
+        config={"write_empty_chunks": True},
     )

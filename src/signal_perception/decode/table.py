@@ -25,14 +25,25 @@ from pathlib import Path
 
 import pandas as pd
 
+from signal_perception import tabular
 from signal_perception.clips.oddities import said_of_one_class
 from signal_perception.pipeline.errors import UserError
 from signal_perception.vocabulary import REFUSED, SPLITS, UNLISTED
 
-# Columns of names: none of them is a number, whatever it looks like.
-_TEXTS: dict[Hashable, type[str]] = dict.fromkeys(
-    ("id", "label", "split", "group", "codec", "sha256", "frames_hash"), str
+KIND = tabular.Kind(
+    (
+        *("id", "label", "split", "group", "promised", "decoded", "fps", "seconds"),
+        *("width", "height", "codec", "decoder", "verdict", "sha256", "frames_hash"),
+    ),
+    frozenset(
+        {
+            *("id", "label", "split", "group"),
+            *("codec", "decoder", "verdict", "sha256", "frames_hash"),
+        }
+    ),
 )
+# None of these is a number, whatever it looks like.
+_TEXTS: dict[Hashable, type[str]] = dict.fromkeys(KIND.texts, str)
 # Sources, or pairs of videos, that a sentence names.
 _NAMED = 3
 
@@ -57,7 +68,7 @@ def build(parts: Iterable[Path], classes: Sequence[str], unlisted: Sequence[str]
 def read(path: Path) -> pd.DataFrame:
     """The table that decoding wrote; what is empty there is NaN here."""
     # a class may be called NA, null or 1e5, a subject 1
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=_TEXTS)
+    return tabular.read(path, KIND, keep_default_na=False, na_values=[""], dtype=_TEXTS)
 
 
 def listed(table: pd.DataFrame, split: str) -> int:

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from signal_perception import parquet
 from signal_perception.inference.fusion import fuse
 from signal_perception.pipeline.errors import UserError
 from signal_perception.vocabulary import CLIP
 
+# A text of the file's footer.
+WEIGHTS = "weights_sha256"
 _FACTS = ("video", "group", "label")
+_NUMBERS = pa.list_(pa.float32())
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,16 @@ def of_views(
     return replace(found, scores=fuse(every[:, list(views)], fusion))
 
 
+def require_weights(path: Path, sha256: str) -> None:
+    """UserError where the predictions are of other weights than those of this hash."""
+    found = parquet.facts(path).get(WEIGHTS)
+    if found != sha256:
+        raise UserError(
+            f"{path} has predictions of other weights ({WEIGHTS} {str(found)[:8]}…) than those "
+            f"that are to be disturbed ({sha256[:8]}…); run the stage evaluate again."
+        )
+
+
 def _logits(
     path: Path, control: str, videos: Sequence[str] | None
 ) -> tuple[Predictions, NDArray[np.float32]]:
@@ -77,8 +90,9 @@ def _logits(
 
 
 def _table(path: Path, columns: Sequence[str], control: str) -> pa.Table:
-    filters = [("control", "=", control)]
-    table = pq.read_table(path, columns=[*_FACTS, *columns], filters=filters).combine_chunks()
+    texts = [(name, pa.string()) for name in ("control", *_FACTS)]
+    schema = pa.schema([*texts, *((name, _NUMBERS) for name in columns)])
+    table = parquet.read(path, schema, [("control", "=", control)])
     if not len(table):
         raise UserError(
             f"{path} has no predictions under {control!r}; add it to views.controls and run the "

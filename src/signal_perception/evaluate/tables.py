@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from signal_perception import parquet
 from signal_perception.clips.store import ClipStore
 from signal_perception.clips.views import views_of
 from signal_perception.evaluate import frames
+from signal_perception.evaluate.predictions import WEIGHTS
 from signal_perception.evaluate.settings import Settings
 from signal_perception.inference.blocks import Videos, inputs
 from signal_perception.inference.fusion import fuse
@@ -52,17 +53,21 @@ def predictions(clips: Path, settings: Settings, units: Sequence[Unit[Videos]]) 
     return pd.concat(parts, ignore_index=True)
 
 
-def write(table: pd.DataFrame, units: Sequence[Unit[Videos]], target: Path) -> None:
+def write(
+    table: pd.DataFrame, units: Sequence[Unit[Videos]], weights_sha256: str, target: Path
+) -> None:
     """Write the table of predictions with a column more, the logits of every view.
 
     They are float32 (views, classes), flattened. One control after the other is in memory.
+    weights_sha256: of the model, which the file keeps.
     """
     parts = table.groupby("control", sort=False)
     columns = pa.Table.from_pandas(table.iloc[:1], preserve_index=False).schema
     with np.load(units[0].result) as first:
         _, views, classes = first[next(iter(parts.groups))].shape
     logits = pa.field("logits", pa.list_(pa.float32(), views * classes))
-    with pq.ParquetWriter(target, columns.append(logits), compression="zstd") as writer:
+    facts = {WEIGHTS: weights_sha256}
+    with parquet.writer(target, columns.append(logits), facts) as writer:
         for control, part in parts:
             flat = np.concatenate([_logits(unit, str(control)).ravel() for unit in units])
             rows = pa.FixedSizeListArray.from_arrays(pa.array(flat), type=logits.type)

@@ -12,6 +12,7 @@ from signal_perception.clips.sampling import frame_seconds
 from signal_perception.extract import choice
 from signal_perception.extract.settings import Extract, Settings
 from signal_perception.extract.store import Part, StoreFacts
+from signal_perception.inference import described
 from signal_perception.inference.blocks import inputs
 from signal_perception.inference.scorer import Scorer, load
 from signal_perception.models.core import registry
@@ -147,6 +148,7 @@ def facts_of(job: Job) -> StoreFacts:
         pool=job.extract.pool,
         means=None if keep == "activations" else part(range(len(store))),
         activations=None if keep == "means" else part(job.kept),
+        weights=described.whose(job.weights),
     )
 
 

@@ -10,8 +10,11 @@
 
 One of the two may be missing. Every tap is a group with coordinates of its own, so that xarray
 opens one tap (`xr.open_zarr(store, group="activations/07.mlp")`) or all of them
-(`xr.open_datatree(store)`). Its attributes are `TapFacts`. Metadata are consolidated at the root. A
-row of `video` is a clip; an id is repeated where there are several clips of a video.
+(`xr.open_datatree(store)`). Its attributes are `TapFacts`. A row of `video` is a clip; an id is
+repeated where there are several clips of a video.
+
+Every chunk ends with its checksum, a shard's index too, and the root holds the metadata of all with
+theirs (`stores.consolidate`): damage is noticed by whoever reads, and named by `ActivationStore`.
 
 Activations are not compressed: zstd would save 5 % of them at some 120 MB/s, far below what a disk
 takes. So all chunks have one size, and any clip can be written at its place in a shard at any time
@@ -27,11 +30,13 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec
+from zarr.abc.store import Store
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from signal_perception.consolidate import consolidate
-from signal_perception.extract import shards
+from signal_perception.extract import partial, shards
 from signal_perception.fourier import definitions
+from signal_perception.pipeline.errors import UserError
+from signal_perception.stores import attributes_of, consolidate, open_checked
 
 DIMENSIONS = ("input", "video", "time", "height", "width", "channel")
 MEANS = ("ln_amplitude", "amplitude", "power")
@@ -85,6 +90,8 @@ class StoreFacts:
     inputs: names, the clip first. seconds_per_frame: median over videos of the nominal time between
     two distinct frames of a clip. weights_sha256: of the model's weights. pool: over what stored
     activations are averaged. means, activations: the videos of each part, None where there is none.
+    weights: whose weights they are ("shapes/swin-0", "shapes-start/swin-0"), empty where their file
+    did not say.
     """
 
     inputs: tuple[str, ...]
@@ -93,6 +100,7 @@ class StoreFacts:
     pool: str
     means: Part | None
     activations: Part | None
+    weights: str = ""
 
 
 def create(path: Path, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
@@ -136,14 +144,9 @@ def write_means(
     )
     dimensions = {name: ("input", "video", "mean", bins) for name, bins in BINS.items()}
     for name, dims in (dimensions | {"dead": ("input", "video")}).items():
-        group.create_array(
-            name,
-            data=np.ascontiguousarray(means[name], np.float64),
-            chunks=means[name].shape,
-            chunk_key_encoding=shards.KEYS,
-            dimension_names=dims,
-            attributes={"coordinates": "label hertz" if name == "temporal" else "label"},
-        )
+        coordinates = "label hertz" if name == "temporal" else "label"
+        values = np.ascontiguousarray(means[name], np.float64)
+        _one_chunk(group, name, values, dims, {"coordinates": coordinates})
     tokens, bins = tap.shape[0], means["temporal"].shape[-1]
     seconds = facts.seconds_per_frame * tap.frames_per_token * tokens
     _coordinate(group, "bin", "bin", np.arange(bins))
@@ -178,11 +181,15 @@ def means_bytes(facts: StoreFacts, taps: Sequence[TapFacts]) -> int:
 
 
 class ActivationStore:
-    """A finished store, read only."""
+    """A finished store, read only: a folder, or a store of zarr's that lies elsewhere.
 
-    def __init__(self, path: Path):
-        self._root = zarr.open_group(path, mode="r")
-        attributes: dict[str, Any] = self._root.attrs.asdict()
+    UserError, also of what is read later, where a file is damaged or missing.
+    """
+
+    def __init__(self, place: Path | Store):
+        self._place = place
+        self._root = open_checked(place)
+        attributes: dict[str, Any] = attributes_of(self._root)
         self.means_part = _part(attributes.pop("means"))
         self.activations_part = _part(attributes.pop("activations"))
         inputs = tuple(attributes.pop("inputs"))
@@ -193,6 +200,15 @@ class ActivationStore:
             **attributes,
         )
         self.inputs = inputs
+
+    def require_weights(self, weights: str) -> None:
+        """UserError where the store is of other weights than these, named as in `StoreFacts`."""
+        found = self.facts.weights
+        if found not in ("", weights):
+            raise UserError(
+                f"{self._place} has activations of the weights {found}, not of {weights}; run the "
+                "stage extract again."
+            )
 
     def taps(self) -> list[TapFacts]:
         """All taps in execution order."""
@@ -210,6 +226,7 @@ class ActivationStore:
         return self._array(f"activations/{tap}/activation")
 
     def _array(self, name: str) -> zarr.Array:
+        partial.refuse_missing(self._place, self._root, *name.split("/")[:2])
         array = self._root[name]
         assert isinstance(array, zarr.Array)
         return array
@@ -246,8 +263,27 @@ def _texts(values: Sequence[str] | NDArray) -> NDArray:
 
 
 def _coordinate(group: zarr.Group, name: str, dimension: str, values: NDArray) -> None:
+    _one_chunk(group, name, values, (dimension,))
+
+
+def _one_chunk(
+    group: zarr.Group,
+    name: str,
+    values: NDArray,
+    dimensions: Sequence[str],
+    attributes: dict[str, Any] | None = None,
+) -> None:
+    """Write an array that is one compressed chunk with its checksum."""
     group.create_array(
-        name, data=values, chunk_key_encoding=shards.KEYS, dimension_names=(dimension,)
+        name,
+        data=values,
+        chunks=values.shape,
+        compressors=[ZstdCodec(), Crc32cCodec()],
+        chunk_key_encoding=shards.KEYS,
+        dimension_names=dimensions,
+        attributes=attributes,
+        # zarr leaves out chunks of zeros, and a chunk that is not there is damage here
+        config={"write_empty_chunks": True},
     )
 
 

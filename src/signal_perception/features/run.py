@@ -13,7 +13,7 @@ from signal_perception.clips.datasets import TestClips, test_clips
 from signal_perception.features import store as stores
 from signal_perception.features.settings import Settings
 from signal_perception.features.store import Index
-from signal_perception.inference import networks
+from signal_perception.inference import described, networks
 from signal_perception.inference.blocks import Videos, blocks
 from signal_perception.inference.passes import Pass
 from signal_perception.inference.rows import Rows
@@ -135,4 +135,5 @@ def _index(job: Job) -> Index:
         kinds=tuple(tap.kind for tap in job.taps),
         blocks=tuple(tap.block for tap in job.taps),
         weights_sha256=tensors_hash(job.weights),
+        weights=described.whose(job.weights),
     )

@@ -52,6 +52,18 @@ def save(network: nn.Module, path: Path, described: Described) -> None:
     checkpoints.save(network, path, about=plain(described))
 
 
+def whose(path: Path) -> str:
+    """Which weights a file says that it has, as they lie below data/weights: "shapes/swin-0".
+
+    Those before the first step are "shapes-start/swin-0". Empty where the file says nothing.
+    """
+    said = read(path)
+    if said is None:
+        return ""
+    start = "" if said.trained else "-start"
+    return f"{said.dataset}{start}/{said.model}-{said.seed}"
+
+
 def read(path: Path) -> Described | None:
     """What a file of weights says about itself; None where it is not ours."""
     if path.suffix != ".safetensors" or not path.is_file():

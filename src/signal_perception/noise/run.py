@@ -21,11 +21,13 @@ from safetensors.torch import load_file, save_file
 from signal_perception.clips.datasets import TestClips, test_clips
 from signal_perception.clips.store import ClipStore
 from signal_perception.clips.transforms import normalise
+from signal_perception.evaluate import predictions
 from signal_perception.inference import networks, scorer
 from signal_perception.inference.blocks import Videos
 from signal_perception.inference.passes import clips_of
 from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import registry
+from signal_perception.models.core.header import tensors_hash
 from signal_perception.noise import forecast, grid, precision
 from signal_perception.noise.corruption import loss_gradient
 from signal_perception.noise.definitions import Cell
@@ -62,6 +64,7 @@ NO_MATTER_OF_A_CELL = (
     "src/signal_perception/noise/products.py",
     "src/signal_perception/noise/spectra.py",
     "src/signal_perception/noise/tables.py",
+    "src/signal_perception/parquet.py",
     "src/signal_perception/statistics",
     "stages/noise.py",
 )
@@ -125,6 +128,7 @@ def score_all(
 
     work: folder for what is needed no longer than this run.
     """
+    predictions.require_weights(inputs.predictions, tensors_hash(inputs.weights))
     parts, asked = parts_of(settings, inputs.clips), settings.noise.precision
     wanted = units(plan.cells, settings.noise.repeats, parts, cache)
     prepare = _Once(partial(_engine, settings, model, inputs, parts, work, cache))

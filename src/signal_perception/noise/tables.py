@@ -12,9 +12,9 @@ from typing import cast
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from signal_perception import parquet
 from signal_perception.noise.definitions import Cell, relative_robustness
 from signal_perception.noise.engine import Scored
 from signal_perception.noise.grid import described
@@ -46,7 +46,7 @@ def write_scores(
     parts: numbers of the videos of each part. A clean cell of the grids has no rows.
     """
     everything = _score_table(-1, 0, None, "", ids, labels, clean)
-    with pq.ParquetWriter(target, everything.schema, compression="zstd") as writer:
+    with parquet.writer(target, everything.schema) as writer:
         writer.write_table(everything)
         hashes: dict[tuple[int, int], str] = {}
         for unit in sorted(units, key=_by_cell):

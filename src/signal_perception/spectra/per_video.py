@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from signal_perception import parquet
 from signal_perception.extract.store import TapFacts
 from signal_perception.fourier import definitions
 from signal_perception.spectra.run import Measured, Measurements
 
 _MEANS = ("mean_ln_amplitude", "mean_amplitude", "mean_power")
-_SCHEMA = pa.schema(
+# Columns of the file.
+SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("transform", "control", "tap", "video")),
         *((name, pa.int32()) for name in ("bin", "tokens")),
@@ -52,9 +53,9 @@ def deltas(measured: Measured, transform: str, clips: int) -> NDArray[np.float64
 
 def write(measurements: Measurements, target: Path) -> None:
     """One parquet file in order of tap, transform, control, video and bin."""
-    with pq.ParquetWriter(target, _SCHEMA, compression="zstd") as writer:
+    with parquet.writer(target, SCHEMA) as writer:
         for part in frames(measurements):
-            table = pa.Table.from_pandas(part, schema=_SCHEMA, preserve_index=False)
+            table = pa.Table.from_pandas(part, schema=SCHEMA, preserve_index=False)
             writer.write_table(table)
 
 

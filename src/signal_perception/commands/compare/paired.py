@@ -10,8 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from signal_perception import tabular
 from signal_perception.commands.compare.revisions import Experiment
 from signal_perception.report.results import runs
+from signal_perception.report.results.columns import TABLES
 from signal_perception.statistics.comparison import hierarchical_p_value, p_value
 from signal_perception.statistics.intervals import Resamples, hierarchical_interval, resamples
 from signal_perception.statistics.proportions import discordant, mcnemar, paired_interval
@@ -36,7 +38,7 @@ def of_runs(experiment: Experiment, dataset: str, model: str) -> list[pd.DataFra
     paths = [stages[name].out("reports/tables/correct") for name in names if name in stages]
     texts: dict[Hashable, type[str]] = {"video": str, "group": str}
     return [
-        pd.read_csv(path, dtype=texts, keep_default_na=False).set_index("video")
+        tabular.read(path, TABLES["correct"], dtype=texts, keep_default_na=False).set_index("video")
         for path in paths
         if path.is_file()
     ]

@@ -1,17 +1,18 @@
 """What the stages found, read from the tables that they wrote."""
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from signal_perception import tabular
 from signal_perception.decode import table as decoding
 from signal_perception.pipeline.dvcfile import Stage
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Study
 from signal_perception.report.results import noise_cells, runs
+from signal_perception.report.results.columns import ACCURACY, TABLES
 
 # Columns of names, which are read as they are: a class may be called NA, a subject 1.
 _NAMES = ("class", "label", "predicted", "video", "group")
@@ -90,8 +91,9 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
         return {model: of_runs for model, of_runs in there.items() if of_runs}
 
     def every(stage: str, folder: str, weights: str = "") -> dict[str, dict[int, pd.DataFrame]]:
+        kind = folder.removeprefix("tables/")
         return {
-            model: {seed: pd.read_csv(path) for seed, path in of_runs.items()}
+            model: {seed: tabular.read(path, TABLES[kind]) for seed, path in of_runs.items()}
             for model, of_runs in files(stage, folder, weights).items()
         }
 
@@ -101,7 +103,9 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
 
     def named(folder: str) -> dict[str, pd.DataFrame]:
         found = files("evaluate", f"tables/{folder}")
-        return {model: _with_names(next(iter(each.values()))) for model, each in found.items()}
+        return {
+            model: _with_names(next(iter(each.values())), folder) for model, each in found.items()
+        }
 
     decode = stages[f"decode@{dataset}"].out("reports/decode")
     # of the weights that were fine-tuned on this data set
@@ -114,7 +118,7 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
     ordered = sorted(study.weights, key=lambda weights: weights != dataset)
     probes = {weights: tables("probe", "probe", f"-{weights}") for weights in ordered}
     accuracy = {
-        model: runs.accuracy([json.loads(path.read_text("utf-8")) for path in each.values()])
+        model: runs.accuracy([tabular.read_json(path, ACCURACY) for path in each.values()])
         for model, each in files("evaluate", "metrics").items()
     }
     return Results(
@@ -144,12 +148,12 @@ def _read(dataset: str, study: Study, stages: Mapping[str, Stage]) -> Results:
     )
 
 
-def _with_names(path: Path) -> pd.DataFrame:
+def _with_names(path: Path, kind: str) -> pd.DataFrame:
     """A table in which an empty cell is NaN, but an empty text where names stand."""
-    columns = pd.read_csv(path, nrows=0).columns
+    columns = tabular.columns(path, TABLES[kind])
     nothing = {column: [""] for column in columns if column not in _NAMES}
     names: dict[Hashable, type[str]] = {name: str for name in columns if name in _NAMES}
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=nothing)
+    return tabular.read(path, TABLES[kind], dtype=names, keep_default_na=False, na_values=nothing)
 
 
 def _by_model(
