@@ -73,14 +73,14 @@ def _is_read(place: Path, file: Path) -> bool:
     return file.name != "zarr.json" or file.parent == place
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.slow)])
 def test_damage_to_any_file_of_a_clip_store_is_caught_or_harmless(clips: Path, count: int) -> None:
     found = trials(clips, lambda: _clips(clips), count)
     assert found["caught"] > count / 4
     print(f"\nclip store: {dict(found)}, silent 0")
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.slow)])
 def test_damage_to_any_chunk_of_an_activation_store_is_caught(taps: Path, count: int) -> None:
     # coordinates are xarray's
     read = [taps / "zarr.json"]
@@ -90,7 +90,7 @@ def test_damage_to_any_chunk_of_an_activation_store_is_caught(taps: Path, count:
     print(f"\nactivation store: {dict(found)}, silent 0")
 
 
-@pytest.mark.parametrize("count", [24, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [24, pytest.param(2000, marks=pytest.mark.slow)])
 def test_damage_to_any_file_is_caught_or_harmless_under_xarray(taps: Path, count: int) -> None:
     found = trials(taps, lambda: _tree(taps), count, seed=1)
     assert found["caught"] > count / 4

@@ -181,10 +181,7 @@ def means_bytes(facts: StoreFacts, taps: Sequence[TapFacts]) -> int:
 
 
 class ActivationStore:
-    """A finished store, read only: a folder, or a store of zarr's that lies elsewhere.
-
-    UserError, also of what is read later, where a file is damaged or missing.
-    """
+    """A finished store, read only; UserError where a file that is read is damaged or missing."""
 
     def __init__(self, place: Path | Store):
         self._place = place
