@@ -71,7 +71,7 @@ def promises(root: Path = Path()) -> list[Promise]:
     """Outputs of all stages in dvc.lock, and inputs that no stage makes; code is none of them."""
     if not (root / LOCK).is_file():
         raise UserError(f"There is no {LOCK}: nothing has run yet; run signal-perception repro.")
-    stages: Mapping[str, Any] = (read_yaml(root / LOCK) or {}).get("stages", {})
+    stages: Mapping[str, Any] = (read_yaml(root / LOCK, largest=1 << 30) or {}).get("stages", {})
     outs, deps = (
         {
             entry["path"]: Promise(entry["path"], stage, entry.get("md5", ""), entry.get("size"))

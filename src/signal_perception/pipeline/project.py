@@ -1,5 +1,7 @@
-"""The project's folder, found from wherever somebody stands in it."""
+"""The project's folder, found from wherever somebody stands in it, and DVC's settings there."""
 
+import configparser
+import os
 from pathlib import Path
 
 from signal_perception.pipeline.dvcfile import DVCFILE
@@ -32,6 +34,20 @@ def root(asked: Path | str | None = None) -> Path:
             f"{PARAMS} and {MODELS}); go into one, or name it (--project)."
         )
     return found
+
+
+def dvc_config() -> configparser.ConfigParser:
+    """DVC's own configuration of the project in the working directory."""
+    config = configparser.ConfigParser(interpolation=None, strict=False)
+    config.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
+    return config
+
+
+def cache() -> Path:
+    """DVC's cache of the project in the working directory."""
+    # DVC reads this path from the folder of its configuration
+    asked = dvc_config().get("cache", "dir", fallback="cache")
+    return Path(os.path.normpath(Path(".dvc") / asked))
 
 
 def _lacks(folder: Path) -> str:
