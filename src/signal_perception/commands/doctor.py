@@ -1,7 +1,5 @@
 """What is here, what is missing, and what to do about it."""
 
-import configparser
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator

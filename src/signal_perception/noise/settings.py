@@ -26,7 +26,9 @@ def _several(value: Any) -> Any:
 
 
 # A component, or one with a pool of its layers: "mlp", "spatial_attn.v/middle".
-_Panel = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{1,64}(/[a-z]{1,16})?$")]
+_Panel = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_]{1,32}(\.[A-Za-z0-9_]{1,32})?(/[a-z]{1,16})?$")
+]
 _Panels = Annotated[tuple[_Panel, ...], Field(strict=False, min_length=1)]
 _Sigmas = Annotated[tuple[NotNegative, ...], BeforeValidator(_several), Field(strict=False)]
 _Shares = Annotated[tuple[Share, ...], BeforeValidator(_several), Field(strict=False)]

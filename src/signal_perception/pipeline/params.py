@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
 import signal_perception
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.overrides import ON, overrides, part_on, resolved

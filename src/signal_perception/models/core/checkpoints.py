@@ -64,6 +64,14 @@ def load(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list
     model has others. Numbers of other precision are converted.
     name: the model's name, for messages.
     """
+    set_aside = aside(model, state, name)
+    fitting = {key: value for key, value in state.items() if key not in set_aside}
+    model.load_state_dict(fitting, strict=False)
+    return set_aside
+
+
+def aside(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list[str]:
+    """The keys that `load` would set aside; UserError where the rest does not fit the model."""
     own, head = model.state_dict(), f"{model.classifier}."
     _check_names(own, state, name)
     tensors.refuse_other_kinds(own, state, name)
@@ -79,10 +87,7 @@ def load(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list
             f"use the network numbers they were trained with."
         )
     # all of the head: a bias of the old head would mean nothing under new weights
-    aside = [key for key in own if unequal and key in state and key.startswith(head)]
-    fitting = {key: value for key, value in state.items() if key not in aside}
-    model.load_state_dict(fitting, strict=False)
-    return aside
+    return [key for key in own if unequal and key in state and key.startswith(head)]
 
 
 def save(model: nn.Module, path: Path | str, about: Mapping[str, Any] | None = None) -> None:

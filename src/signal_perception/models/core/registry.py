@@ -98,12 +98,23 @@ def load_state(name: str, model: nn.Module, state: Mapping[str, torch.Tensor]) -
     Returns the keys of a head set aside. Tables of another input size are resized first, by the
     model's own rule (its method `resized`), where it has one.
     """
+    own, _ = fitted(name, model, state)
+    return checkpoints.load(model, own, name)
+
+
+def fitted(
+    name: str, model: nn.Module, state: Mapping[str, torch.Tensor]
+) -> tuple[State, list[str]]:
+    """Weights as `load_state` takes them, in the model's names, and the keys of a head set aside.
+
+    A model without values (on the meta device) will do.
+    """
     own = _in_our_names(name, state)
     resized = getattr(model, "resized", None)
     if resized is not None:
         tensors.refuse_other_kinds(model.state_dict(), own, name)
         own = _fitting(name, resized, own)
-    return checkpoints.load(model, own, name)
+    return own, checkpoints.aside(model, own, name)
 
 
 def classes(name: str, model: nn.Module, state: Mapping[str, torch.Tensor]) -> int:
@@ -154,9 +165,7 @@ def _in_our_names(name: str, state: Mapping[str, torch.Tensor]) -> State:
     return _fitting(name, module(name).from_checkpoint, dict(state))
 
 
-def _fitting(
-    name: str, change: Callable[[State], State], state: State
-) -> State:
+def _fitting(name: str, change: Callable[[State], State], state: State) -> State:
     """What `change` makes of weights; UserError where their shapes do not allow it."""
     try:
         return change(state)
