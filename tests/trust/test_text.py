@@ -1,6 +1,7 @@
 """Names from strangers in tables, pages, papers and terminals: they stay text."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,11 @@ def test_names_in_any_language_are_text(text: str) -> None:
     assert on_one_line(text) == text
 
 
-def test_a_refusal_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_moves_no_cursor(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["stage.py"])
+
     def main() -> None:
         raise UserError("Name \x1b]0;title\x07\nerror in x: all is well.")
 
