@@ -13,7 +13,7 @@ import torch
 
 # Exists as soon as something that should be refused was run.
 MARKER = "was_run"
-Write = Callable[[Path], None]
+Write = Callable[[Path], object]
 
 
 class Runs:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from signal_perception.pipeline import project
 
 SCRIPT = """
@@ -32,8 +34,6 @@ for found in pkgutil.walk_packages(signal_perception.__path__, "signal_perceptio
 
 from signal_perception.synthesise import videos
 from tests.support import notebook
-from tests.support.pages import make_page
-from tests.support.results import results
 
 folder = notebook.project(Path(sys.argv[1]) / "project")
 notebook.write_weights(folder)
@@ -41,14 +41,31 @@ videos.write(folder / "videos", train_per_class=0, test_per_class=1, frames=12, 
 model = signal_perception.load_model(notebook.MODEL, project=folder)
 clip = next((folder / "videos").rglob("*.mp4"))
 assert [each.verdict for each in signal_perception.predict(model, clip)] == ["ok"]
-assert "<html" in make_page(results()).html
+
+from signal_perception.pipeline.errors import UserError
+
+model.network.state_dict()[next(iter(model.network.state_dict()))].fill_(float("nan"))
+try:
+    list(signal_perception.predict(model, clip))
+except UserError as refusal:
+    assert "give no numbers (NaN)" in str(refusal)
+else:
+    raise AssertionError("NaN became a prediction")
+assert not asked, asked
+
+if sys.argv[2] == "page":
+    from tests.support.pages import make_page
+    from tests.support.results import results
+
+    assert "<html" in make_page(results()).html
 assert not asked, asked
 """
 
 
-def test_nothing_opens_a_connection(tmp_path: Path) -> None:
+@pytest.mark.parametrize("also", ["nothing", pytest.param("page", marks=pytest.mark.slow)])
+def test_nothing_opens_a_connection(also: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path)],
+        [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path), also],
         capture_output=True,
         text=True,
         check=False,
