@@ -14,9 +14,12 @@ def main() -> None:
     run = stage.start("figures")
     settings = run.settings(Settings)
     made = page.figures(tables.read_study(settings.study, dvcfile.stages()), settings)
-    folder = run.out(f"reports/{settings.study.name}/figures")
+    # all of them at once: DVC leaves the folder of an earlier run where it is
+    folder = run.scratch.path / "figures"
+    folder.mkdir(exist_ok=True)
     for name, content in made.items():
         write_atomically(folder / name, lambda path, content=content: path.write_bytes(content))
+    run.publish({f"reports/{settings.study.name}/figures": folder})
 
 
 if __name__ == "__main__":

@@ -27,11 +27,14 @@ def main() -> None:
         target = run.out("reports/plots") / name
         write_atomically(target, lambda path, table=table: table.to_csv(path, index=False))
     made = page.page(results, settings, provenance.facts(stages))
-    folder = page.place(settings).parent
-    for name, text in made.tables.items():
-        target = run.out(f"{folder}/tables") / name
-        write_atomically(target, lambda path, text=text: path.write_text(text, encoding="utf-8"))
     html = page.place(settings)
+    # all of them at once: DVC leaves the folder of an earlier run where it is
+    folder = run.scratch.path / "tables"
+    folder.mkdir(exist_ok=True)
+    for name, text in made.tables.items():
+        target = folder / name
+        write_atomically(target, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+    run.publish({f"{html.parent}/tables": folder})
     write_atomically(html, lambda path: path.write_text(made.html, encoding="utf-8"))
     print(f"The report is at {html.resolve()}")
 

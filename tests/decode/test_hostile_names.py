@@ -30,7 +30,7 @@ def _two(root: Path, label: str, group: str = "") -> Path:
 
 
 TEXTS = (
-    *("nan", "NULL", "None", "NA", "N/A", "1e5", "0x10", "007", "-", "inf", "True", "=1+1", "@x"),
+    *("nan", "NULL", "None", "NA", "N/A", "1e5", "0x10", "007", "-", "inf", "True", "+1"),
     *("+x", "a,b", 'a"b', "a b", "é", "挥手", "<b>", "{{x}}", "../x", "$(x)", "a;b", "a\\b", "🙋‍♀️"),
 )
 
@@ -67,6 +67,9 @@ BAD = {
     "right to left": "wave\u202egnp",
     "byte order mark": "\ufeffwave",
     "long": "x" * 10_000,
+    "formula": "=1+1",
+    "call": "@x",
+    "command": "+cmd|'/c calc'!A1",
 }
 
 

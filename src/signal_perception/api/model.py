@@ -9,13 +9,14 @@ from torch import nn
 
 from signal_perception.clips.settings import Input, Views
 from signal_perception.clips.views import PROTOCOL, AskedViews, views_of
-from signal_perception.inference import described, device
+from signal_perception.inference import described, device, networks
 from signal_perception.inference.described import Described
 from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import checkpoints, registry
 from signal_perception.pipeline import lock, params
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.project import root as project_root
+from signal_perception.pipeline.text import is_plain
 
 # Where foreign weights do not say whose network they are: what is published has this size.
 PUBLISHED = "base"
@@ -123,13 +124,17 @@ def read_labels(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise UserError(f"There is no file of labels {path}; give one class name per line.")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise UserError(
             f"The file of labels {path} is no text in UTF-8; give one class name per line."
         ) from None
     if not (names := tuple(line.strip() for line in lines if line.strip())):
         raise UserError(f"The file of labels {path} is empty; give one class name per line.")
+    if not all(map(is_plain, names)):
+        raise UserError(
+            f"The file of labels {path} has control characters; give one class name per line."
+        )
     return names
 
 
@@ -195,12 +200,15 @@ def _said(
 def _loaded(settings: params.Params, said: Described, path: Path) -> nn.Module:
     """The network with the values of the file, all of them."""
     device.fix_arithmetic(settings.cpu_threads)
-    model = registry.build(said.model, len(said.classes), said.network)
     state = checkpoints.read(path, None)
-    if registry.load_state(said.model, model, state):
+    # names and shapes first: a file can say that its network is larger than it is
+    outline = networks.outline(said.model, said.network, len(said.classes))
+    if registry.fitted(said.model, outline, state)[1]:
         raise UserError(
-            _unequal(path, registry.classes(said.model, model, state), len(said.classes))
+            _unequal(path, registry.classes(said.model, outline, state), len(said.classes))
         )
+    model = registry.build(said.model, len(said.classes), said.network)
+    registry.load_state(said.model, model, state)
     return model
 
 

@@ -44,7 +44,8 @@ def predict(
     """The `top` most probable classes of each video, one after the other.
 
     videos: files, and folders, of which every video is taken. A video that cannot be decoded is
-    answered, too: its prediction says why. UserError where the machine cannot read one.
+    answered, too: its prediction says why. UserError where the machine cannot read one, or where
+    the weights give no numbers.
     """
     for path in listed([videos] if isinstance(videos, Path | str) else videos):
         decoded = _decoded(path, model.reading)
@@ -57,6 +58,11 @@ def predict(
             model.scorer.batch.size = min(len(views), ON_CPU)
         scores = fusion.fuse(model.scorer.logits(views)[None], model.input.fusion)
         found = fusion.probabilities(scores)[0]
+        if not np.isfinite(found).all():
+            raise UserError(
+                f"The weights {model.weights} give no numbers (NaN) for {path}; get them again, or "
+                "set finetune.precision to float32 where it is not."
+            )
         best = np.argsort(-found, kind="stable")[:top]
         named = tuple((model.classes[index], float(found[index])) for index in best)
         yield Prediction(path, decoded.verdict, found, named)

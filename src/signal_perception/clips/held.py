@@ -5,7 +5,6 @@ as before.
 """
 
 import mmap
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,10 +12,8 @@ import numpy as np
 import psutil
 
 from signal_perception.clips.store import ClipStore
-from signal_perception.pipeline import workers
-from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline import environment
 
-_VARIABLE = "SIGNAL_PERCEPTION_MEMORY"
 _MIB = 1 << 20
 # What is held at most where the environment does not say, bytes.
 _MOST = 4 << 30
@@ -66,13 +63,11 @@ def budget() -> int:
 
     Without it, a quarter of the free memory, at most 4 GiB, divided by the lanes.
     """
-    text = os.environ.get(_VARIABLE)
-    if text is None:
-        free = psutil.virtual_memory().available
-        return min(free // 4, _MOST) // int(os.environ.get(workers.LANES, "1"))
-    if not (text.isascii() and text.isdigit()):
-        raise UserError(f"{_VARIABLE} is {text!r}; it must be a whole number of MiB, 0 or more.")
-    return int(text) * _MIB
+    asked = environment.number(environment.MEMORY)
+    if asked is not None:
+        return asked * _MIB
+    free = psutil.virtual_memory().available
+    return min(free // 4, _MOST) // (environment.number(environment.LANES) or 1)
 
 
 def _fitting(sizes: np.ndarray, budget: int) -> list[int]:

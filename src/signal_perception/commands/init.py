@@ -18,7 +18,7 @@ from signal_perception.pipeline import params, units
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import START
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 # The model of a study whose weights are here, and at which size; else small ones from nothing.
 _PRETRAINED = Path("data/pretrained/i3d_inception_kinetics400.pt")
 _SMALL = ("i3d", "timesformer_divided", "swin")
@@ -78,8 +78,8 @@ def _raw(root: Path) -> Path:
 def _refuse_name(settings: params.Params, name: str, folder: Path, root: Path) -> None:
     if not _NAME.fullmatch(name) or name.endswith(START):
         raise UserError(
-            f"{name!r} is no name for a data set: it may have letters, digits, _ and -, begins "
-            f"with a letter or digit and does not end in {START}; choose another with --name."
+            f"{name!r} is no name for a data set: it may have up to 64 letters, digits, _ "
+            f"and -, does not begin with - and does not end in {START}; choose another with --name."
         )
     if name in settings.datasets:
         raise UserError(
@@ -202,7 +202,12 @@ def _write(name: str, entry: str, preset: str, root: Path) -> None:
     """Write the entry and the preset, both checked before either is there; comments stay."""
     text = (root / params.PARAMS).read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)
-    first = next(at for at, line in enumerate(lines) if line.startswith("datasets:"))
+    first = next((at for at, line in enumerate(lines) if line.startswith("datasets:")), None)
+    if first is None:
+        raise UserError(
+            f"{params.PARAMS} has no line that begins with datasets:, below which the data set "
+            "would be written; write it so, as presets/default.yaml does."
+        )
     last = next(
         (at for at in range(first + 1, len(lines)) if re.match(r"\S", lines[at])), len(lines)
     )

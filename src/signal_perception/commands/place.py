@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from signal_perception.pipeline import params, project
+from signal_perception.pipeline.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def _names(of: Callable[[Path], list[str]]) -> Callable[[str], list[str]]:
         root = project.find(Path())
         try:
             found = of(root) if root is not None else []
-        except (OSError, YAMLError, KeyError, TypeError):
+        except (OSError, UserError, KeyError, TypeError):
             # a shell completes nothing from a file that is not right; the command says what is
             found = []
         return sorted(name for name in found if name.startswith(incomplete))
@@ -79,8 +78,7 @@ def _presets(root: Path) -> list[str]:
 
 
 def _datasets(root: Path) -> list[str]:
-    text = (root / params.PARAMS).read_text(encoding="utf-8")
-    return list(YAML(typ="safe", pure=True).load(text)["datasets"])
+    return list(params.read_yaml(root / params.PARAMS)["datasets"])
 
 
 models, presets, datasets = _names(_models), _names(_presets), _names(_datasets)

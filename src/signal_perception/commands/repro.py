@@ -1,6 +1,6 @@
 """The study in one call: checked, then every stage that changed brought up to date."""
 
-from signal_perception.pipeline import dvcfile, lanes, params
+from signal_perception.pipeline import dvcfile, environment, lanes, params
 from signal_perception.pipeline.errors import UserError
 
 
@@ -11,6 +11,7 @@ def repro(at_once: int | None, dry: bool) -> None:
         whose inputs come out as they were before is passed over in the end.
     """
     settings = params.load()
+    environment.refuse_malformed()
     upstream = dvcfile.upstream(dvcfile.stages())
     stale = lanes.with_downstream(lanes.changed(), upstream)
     if dry:

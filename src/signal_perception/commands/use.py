@@ -16,6 +16,7 @@ from ruamel.yaml.comments import CommentedSeq
 
 from signal_perception.pipeline import params
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.text import on_one_line
 
 PRESETS = Path("presets")
 DEFAULT = PRESETS / "default.yaml"
@@ -39,7 +40,7 @@ class Change:
 
     def __str__(self) -> str:
         beginning = "" if self.file == params.PARAMS else f"{self.file.as_posix()}:"
-        return f"{beginning}{self.key}: {self.before} → {self.after}"
+        return on_one_line(f"{beginning}{self.key}: {self.before} → {self.after}")
 
     @property
     def in_preset(self) -> str:
@@ -130,7 +131,7 @@ def _by_file(preset: Path, root: Path) -> dict[Path, Mapping[str, Any]]:
     files[params.PARAMS] = {key: value for key, value in keys.items() if key != _MODELS}
     for model, sizes in keys.get(_MODELS, {}).items():
         file = params.MODELS / f"{model}.yaml"
-        if not (root / file).is_file():
+        if file.parent != params.MODELS or not (root / file).is_file():
             raise UserError(
                 f"{preset}: {_MODELS}.{model} has no file {file}; {params.MODELS} has "
                 f"{_stems(root / params.MODELS)}. Correct the name, or write the file."
@@ -219,7 +220,7 @@ def _read(path: Path) -> Any:
     content = params.read_yaml(path)
     if not isinstance(content, Mapping):
         raise UserError(f"{path} holds no keys; restore it (git checkout {path}).")
-    return _yaml().load(path.read_text(encoding="utf-8"))
+    return _yaml().load(path.read_text(encoding="utf-8-sig"))
 
 
 def _yaml() -> YAML:

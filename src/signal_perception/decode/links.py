@@ -5,10 +5,9 @@ DVC may check a file out as a link into its cache, where it is named by its cont
 
 import os
 import re
-import subprocess
-import sys
-from functools import cache
 from pathlib import Path
+
+from signal_perception.pipeline import dvcconfig
 
 # An object of DVC's cache, below the cache's folder.
 _OBJECT = re.compile(r"files/md5/[0-9a-f]{2}/[0-9a-f]{30}")
@@ -26,24 +25,11 @@ def _in_cache(root: Path, target: str) -> bool:
     if not re.search(_OBJECT.pattern + "$", target):
         return False
     project = next((each for each in root.absolute().parents if _is_project(each)), None)
-    place = "" if project is None else _cache_of(project)
-    return bool(place) and _OBJECT.fullmatch(os.path.relpath(target, place)) is not None
+    if project is None:
+        return False
+    place = os.path.realpath(dvcconfig.cache(project))
+    return _OBJECT.fullmatch(os.path.relpath(target, place)) is not None
 
 
 def _is_project(folder: Path) -> bool:
     return (folder / ".dvc").is_dir()
-
-
-@cache
-def _cache_of(project: Path) -> str:
-    """The folder of a project's DVC cache, links resolved; "" where DVC names none."""
-    # DVC has four files of configuration and may keep the cache anywhere
-    asked = subprocess.run(
-        [sys.executable, "-m", "dvc", "cache", "dir"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    place = asked.stdout.strip()
-    return os.path.realpath(place) if asked.returncode == 0 and place else ""

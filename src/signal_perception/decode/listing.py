@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from signal_perception.decode.links import leads_out
-from signal_perception.decode.names import printable, shown
+from signal_perception.decode.names import shown
 from signal_perception.decode.special import no_file, walk
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.text import on_one_line
 
 SUFFIXES = (
     ".3gp",
@@ -56,7 +57,7 @@ class RawFolder:
 
     def error(self, sentence: str) -> UserError:
         """A mistake in this data set."""
-        return UserError(f"Data set {self.name}: {printable(sentence)}")
+        return UserError(f"Data set {self.name}: {on_one_line(sentence)}")
 
     def lists(self, pattern: str) -> list[Path]:
         """Split lists anywhere below the root, one of each file name, sorted by that.

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from signal_perception.pipeline.params import Count, Section, Seed, Share
+from signal_perception.pipeline.params import Count, Inside, Section, Seed, Share
 from signal_perception.synthesise.settings import SyntheticSource
 
 # Folder with one folder of raw files for each data set.
@@ -19,7 +19,7 @@ class FolderSource(Section):
     """
 
     kind: Literal["folder"]
-    manifest: str | None
+    manifest: Inside | None
     test_share: Annotated[float, Field(gt=0, lt=1)]
     seed: Seed
 

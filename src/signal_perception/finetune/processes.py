@@ -11,9 +11,9 @@ import torch
 from torch import distributed
 
 from signal_perception.inference.device import device
+from signal_perception.pipeline import environment
 from signal_perception.pipeline.errors import UserError
 
-_VARIABLE = "SIGNAL_PERCEPTION_PROCESSES"
 # How long one may wait for another, which writes weights or reads a slow disk.
 _PATIENCE = timedelta(hours=1)
 
@@ -105,10 +105,8 @@ def begin_others(script: Path) -> None:
 
     Does not return then: it exits as the processes do.
     """
-    text = os.environ.get(_VARIABLE, "1")
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise UserError(f"{_VARIABLE} is {text!r}; it must be a whole number, 1 or more.")
-    if int(text) == 1 or "WORLD_SIZE" in os.environ:
+    asked = environment.number(environment.PROCESSES) or 1
+    if asked == 1 or "WORLD_SIZE" in os.environ:
         return
     # imported here: a second, and one process needs none of it
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -117,7 +115,7 @@ def begin_others(script: Path) -> None:
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
-        nproc_per_node=int(text),
+        nproc_per_node=asked,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,

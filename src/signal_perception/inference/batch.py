@@ -5,11 +5,11 @@ batch is filled up, and what a clip gives depends on the clip alone. On a GPU, w
 not promised, as many as its memory takes, found by itself.
 """
 
-import os
 from dataclasses import dataclass
 
 import torch
 
+from signal_perception.pipeline import environment
 from signal_perception.pipeline.errors import UserError
 
 ON_CPU = 16
@@ -21,14 +21,7 @@ _SHARE = 0.8
 
 def asked() -> int | None:
     """SIGNAL_PERCEPTION_BATCH: clips at once on a GPU; None where the machine is to find out."""
-    text = os.environ.get("SIGNAL_PERCEPTION_BATCH")
-    if text is None:
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise UserError(
-            f"SIGNAL_PERCEPTION_BATCH is {text!r}; it must be a whole number of clips, 1 or more."
-        )
-    return int(text)
+    return environment.number(environment.BATCH)
 
 
 @dataclass

@@ -14,6 +14,12 @@ from signal_perception.models.core.settings import Network
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Section, Seed, plain
 from signal_perception.pipeline.refusals import check
+from signal_perception.pipeline.text import is_plain
+
+# Of what a file says: a network's numbers, how many of them a tuple has, pixels of a clip.
+_LARGEST = 5_000
+_MOST_PARTS = 100
+_MOST_PIXELS = 200_000_000
 
 
 class Described(Section):
@@ -72,9 +78,26 @@ def read(path: Path) -> Described | None:
     if found is None:
         return None
     try:
-        return check(Described, found, str(path))
+        said = check(Described, found, str(path))
+        _refuse_absurd(said, path)
+        return said
     except UserError as refusal:
         raise UserError(
             f"What {path} says about itself is not understood: {refusal} Use the version of this "
             "project that wrote it, or write its weights again."
         ) from None
+
+
+def _refuse_absurd(said: Described, path: Path) -> None:
+    """UserError where a stranger's file has control characters, or asks for giant networks."""
+    if not all(map(is_plain, (*said.classes, said.dataset, said.model))):
+        raise UserError(f"{path}: a name of it has control characters.")
+    for name, value in said.network.items():
+        numbers = value if isinstance(value, list | tuple) else (value,)
+        if len(numbers) > _MOST_PARTS or any(
+            isinstance(each, int | float) and abs(each) > _LARGEST for each in numbers
+        ):
+            raise UserError(f"{path}: network.{name} is larger than that of any model.")
+    frames, size = said.input.frames, said.input.size
+    if max(frames, size) > _LARGEST or frames * size**2 > _MOST_PIXELS:
+        raise UserError(f"{path}: clips of {frames} frames of {size} pixels are larger than any.")

@@ -3,26 +3,20 @@
 The device is a setting of the machine, taken from the environment.
 """
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from signal_perception.pipeline import workers
+from signal_perception.pipeline import environment, workers
 from signal_perception.pipeline.errors import UserError
 
 
 def device() -> torch.device:
     """SIGNAL_PERCEPTION_DEVICE (cpu, cuda, cuda:1, …), or the first GPU, or the CPU."""
-    asked = os.environ.get("SIGNAL_PERCEPTION_DEVICE")
+    asked = environment.device()
     if asked is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(asked)
-    except RuntimeError:
-        raise UserError(
-            f"SIGNAL_PERCEPTION_DEVICE is {asked!r}; it must be cpu, cuda or cuda:<number>."
-        ) from None
+    found = torch.device(asked)
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         raise UserError(
             f"SIGNAL_PERCEPTION_DEVICE is {asked!r}, but this machine has "

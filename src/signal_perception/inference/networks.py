@@ -11,8 +11,9 @@ from torch import nn
 
 from signal_perception import seeding
 from signal_perception.inference import device
-from signal_perception.models.core import registry
+from signal_perception.models.core import registry, tensors
 from signal_perception.models.core.settings import Network, Pretrained
+from signal_perception.pipeline import dvcconfig
 from signal_perception.pipeline.errors import UserError
 
 PRETRAINED = Path("data/pretrained")
@@ -33,7 +34,14 @@ def fresh(
     torch.manual_seed(seeding.integer(seed, "start", dataset, name))
     model = registry.build(name, classes, network)
     if pretrained is not None:
-        registry.load(name, model, pretrained_file(pretrained), pretrained.sha256)
+        path = pretrained_file(pretrained)
+        registry.load(name, model, path, pretrained.sha256)
+        if wrong := tensors.not_finite(model.state_dict()):
+            raise UserError(
+                f"The pre-trained weights {path} hold values that are no numbers (NaN or "
+                f"infinite) in {tensors.some(wrong)}; get the file again from "
+                f"{pretrained.source}, or set `pretrained` of the model's entry to null."
+            )
     return model
 
 
@@ -60,8 +68,17 @@ def outline(name: str, network: Network, classes: int) -> nn.Module:
 
 
 def pretrained_file(entry: Pretrained) -> Path:
-    """Where pre-trained weights lie; UserError where they are missing."""
+    """Where pre-trained weights lie; UserError where they are missing, or lie elsewhere by a link.
+
+    DVC may check a file out as a link into its cache.
+    """
     path = PRETRAINED / entry.file
+    if path.is_symlink() and _leads_out(path):
+        raise UserError(
+            f"The pre-trained weights {path} are a link out of {PRETRAINED}, and a parameter file "
+            f"must not make the project read other files; copy the file there, or link "
+            f"{PRETRAINED} itself."
+        )
     if not path.is_file():
         raise UserError(
             f"The pre-trained weights {path} are not there; get them from {entry.source} and put "
@@ -69,3 +86,8 @@ def pretrained_file(entry: Pretrained) -> Path:
             "scratch."
         )
     return path
+
+
+def _leads_out(link: Path) -> bool:
+    homes = (PRETRAINED.resolve(), dvcconfig.cache().resolve())
+    return not any(map(link.resolve().is_relative_to, homes))

@@ -10,7 +10,6 @@ from signal_perception.inference.settings import Arithmetic, CpuThreads
 from signal_perception.models.core.settings import Network
 from signal_perception.pipeline.params import (
     Count,
-    Names,
     NotNegative,
     Positive,
     Section,
@@ -26,6 +25,11 @@ def _several(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
+# A component, or one with a pool of its layers: "mlp", "spatial_attn.v/middle".
+_Panel = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_]{1,32}(\.[A-Za-z0-9_]{1,32})?(/[a-z]{1,16})?$")
+]
+_Panels = Annotated[tuple[_Panel, ...], Field(strict=False, min_length=1)]
 _Sigmas = Annotated[tuple[NotNegative, ...], BeforeValidator(_several), Field(strict=False)]
 _Shares = Annotated[tuple[Share, ...], BeforeValidator(_several), Field(strict=False)]
 
@@ -38,7 +42,7 @@ class Grid(Section):
     x, y: the axes.
     """
 
-    panels: Literal["parts", "thirds"] | Names
+    panels: Literal["parts", "thirds"] | _Panels
     sigma: Annotated[_Sigmas, Field(min_length=1)]
     gamma: Annotated[_Shares, Field(min_length=1)] | None = None
     rho: Annotated[_Shares, Field(min_length=1)]
@@ -70,7 +74,7 @@ class Noise(Section):
     views: Literal["all", "centre"]
     listen: Annotated[tuple[str, ...], Field(strict=False)]
     gamma: Annotated[_Shares, Field(min_length=1)]
-    grids: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")], Grid]
+    grids: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,63}$")], Grid]
 
     @model_validator(mode="after")
     def _listens_to_grids(self) -> "Noise":

@@ -22,6 +22,8 @@ LOCK = Path("dvc.lock")
 # How the hash of a folder ends.
 FOLDER = ".dir"
 _CODE = ("src", "stages")
+# Bytes of dvc.lock, which grows with the study.
+_LONGEST = 1 << 30
 # Zarr stores have checksums of their own, which are compared where values are read: hashing all of
 # a store would take longer than many a stage.
 _STORE = ".zarr"
@@ -172,7 +174,7 @@ def _stages(root: Path) -> Mapping[str, Any]:
     """The stages of dvc.lock; none where there is no such file."""
     if not (root / LOCK).is_file():
         return {}
-    content = read_yaml(root / LOCK)
+    content = read_yaml(root / LOCK, largest=_LONGEST)
     stages = content.get("stages") if isinstance(content, Mapping) else None
     if not isinstance(stages, Mapping) or not all(map(_is_stage, stages.values())):
         raise UserError(f"{LOCK} is no record of DVC's stages; restore it (git checkout {LOCK}).")

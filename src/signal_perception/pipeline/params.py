@@ -12,21 +12,19 @@ know another. A misspelt key or an impossible value is refused before any work s
 name. What a key means stands in the files themselves, above the key.
 """
 
-import copy
 import importlib
 from collections.abc import Collection, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 import signal_perception
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.overrides import ON, overrides, part_on, resolved
 from signal_perception.pipeline.refusals import check, names
+from signal_perception.pipeline.yamlfile import read_yaml
 
 PARAMS = Path("params.yaml")
 MODELS = Path("params/models")
@@ -41,14 +39,23 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0)]
-Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+# What becomes the name of a file, or a word in a shell.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$")]
+Names = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
+# A file below a folder: a/b.csv; no /b.csv, no ../b.csv and nothing hidden.
+Inside = Annotated[
+    str, Field(pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*(/[^/\\.\x00-\x1f][^/\\\x00-\x1f]*)*$")
+]
 
 
 class Section(BaseModel):
-    """A part of the parameters: no key that it does not know, no value of another type."""
+    """A part of the parameters: no key that it does not know, no value of another type.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    Numbers are finite.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Study(Section):
@@ -58,12 +65,12 @@ class Study(Section):
     of each model for each.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    name: Name
     datasets: Names
     models: Names
     weights: Names
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
-    size: str
+    size: Name
 
     @model_validator(mode="after")
     def _has_no_run_twice(self) -> "Study":
@@ -150,22 +157,6 @@ def load(root: Path = Path()) -> Params:
     return params
 
 
-def read_yaml(path: Path) -> Any:
-    """Content of a YAML file as plain values; UserError where it is absent or not valid."""
-    if not path.is_file():
-        raise UserError(f"There is no {path} here; run this from the project's root.")
-    try:
-        return copy.deepcopy(_parsed(path.read_text(encoding="utf-8")))
-    except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-
-
-@lru_cache(maxsize=64)
-def _parsed(text: str) -> Any:
-    # a tenth of a second for params.yaml, which is read for every stage
-    return YAML(typ="safe", pure=True).load(text)
-
-
 def plain(part: BaseModel) -> dict[str, Any]:
     """A part of the parameters as plain JSON values."""
     return part.model_dump(mode="json")
@@ -191,7 +182,7 @@ def _schema() -> tuple[type[Params], type[Section]]:
 
     dataset = create_model("Dataset", __base__=Section, **parts("DATASET_PARTS"))
     model = create_model("Model", __base__=Section, **parts("MODEL_PARTS"))
-    datasets = {"datasets": (dict[str, dataset], ...)}
+    datasets = {"datasets": (dict[Name, dataset], ...)}
     params = create_model("Params", __base__=Params, **datasets, **parts("SECTIONS"))
     return params, model
 

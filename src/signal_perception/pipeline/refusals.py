@@ -7,6 +7,10 @@ from typing import TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.text import on_one_line
+
+# Of a key or value that is quoted.
+_LETTERS = 200
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -46,7 +50,7 @@ def _sentence(
         case "value_error":
             return f"{name}.".removeprefix(".") + str(fault["msg"]).removeprefix("Value error, ")
     text = str(fault["msg"])
-    return f"{name} is {fault['input']!r}, but {text[0].lower()}{text[1:]}{more}"
+    return f"{name} is {_short(repr(fault['input']))}, but {text[0].lower()}{text[1:]}{more}"
 
 
 def _key(location: tuple[int | str, ...], content: object) -> list[int | str]:
@@ -81,8 +85,13 @@ def _known(annotation: object, keys: list[int | str]) -> list[str]:
 
 
 def _dotted(keys: Iterable[int | str]) -> str:
-    parts = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    parts = (f"[{key}]" if isinstance(key, int) else f".{_short(key)}" for key in keys)
     return "".join(parts).removeprefix(".")
+
+
+def _short(text: str) -> str:
+    """What a file holds, in a sentence: its beginning, without control characters."""
+    return on_one_line(text if len(text) <= _LETTERS else f"{text[:_LETTERS]}…")
 
 
 def names(found: Iterable[str]) -> str:

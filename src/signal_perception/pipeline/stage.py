@@ -4,6 +4,7 @@ A stage is told what dvc.yaml declares for it, and nothing else: parameters, inp
 user's mistake ends it with one sentence and exit code 1, never with a traceback.
 """
 
+import errno
 import os
 import subprocess
 import sys
@@ -16,15 +17,18 @@ import typer
 from pydantic import ValidationError
 
 import signal_perception
-from signal_perception.pipeline import dvcfile, lock, params, records, units
+from signal_perception.pipeline import dvcfile, environment, lock, params, records, units
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.scratch import Scratch
+from signal_perception.pipeline.text import on_one_line
 
 Settings = TypeVar("Settings", bound=params.Section)
 # Stages that begin a study: before them all of it is checked, so that no hour of decoding comes
 # before the news that a file of weights is missing. The variable says that it has been done.
 _FIRST = ("synthesise", "decode")
 CHECKED = "SIGNAL_PERCEPTION_CHECKED"
+# Of a path that is too long.
+_LETTERS = 100
 # What this process has begun.
 _begun: list["Run"] = []
 
@@ -39,6 +43,7 @@ class Run:
     def __init__(self, name: str):
         _refuse_a_foreign_package()
         params.load()
+        environment.refuse_malformed()
         self.stage = dvcfile.stage(name)
         _refuse_links_out(self.stage.outs)
 
@@ -95,7 +100,11 @@ def start(stage: str, *names: str | int) -> Run:
 def run(main: Callable[..., None] | typer.Typer) -> None:
     """Run a stage's `main` (its arguments become the command line) or a whole application."""
     try:
-        main() if isinstance(main, typer.Typer) else typer.run(_recorded(main))
+        if isinstance(main, typer.Typer):
+            main()
+        else:
+            _take_names_from_dvc()
+            typer.run(_recorded(main))
     except UserError as error:
         _end(str(error))
     except OSError as error:
@@ -105,7 +114,23 @@ def run(main: Callable[..., None] | typer.Typer) -> None:
             _end(str(sentence))
         if isinstance(error, PermissionError) and error.filename:
             _end(f"{error.filename} may not be read or written; change its rights.")
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) and error.filename:
+            name, why = str(error.filename), os.strerror(error.errno).lower()
+            _end(f"The path {name[:_LETTERS]}… of {len(name)} letters is refused: {why}.")
         raise
+
+
+def _take_names_from_dvc() -> None:
+    """Put the values of the stage's matrix on the command line, where DVC runs it without them.
+
+    In dvc.yaml they would be words for a shell, which runs what a parameter file has there; DVC
+    tells the stage's name in the environment.
+    """
+    name = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
+    if len(sys.argv) == 1 and "@" in name:
+        # names that would be options are refused here
+        params.load()
+        sys.argv += map(str, dvcfile.stage(name).item.values())
 
 
 def _recorded(main: Callable[..., None]) -> Callable[..., None]:
@@ -125,7 +150,8 @@ def _recorded(main: Callable[..., None]) -> Callable[..., None]:
 def _end(sentence: str) -> None:
     # DVC names the stage by itself; by hand the script's name helps
     place = os.environ.get("DVC_STAGE", Path(sys.argv[0]).name)
-    print(f"error in {place}: {sentence}", file=sys.stderr)
+    # names from a stranger's file are no commands for the terminal
+    print(f"error in {place}: {on_one_line(sentence)}", file=sys.stderr)
     raise SystemExit(1) from None
 
 

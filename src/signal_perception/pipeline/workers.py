@@ -19,13 +19,13 @@ from typing import TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
+from signal_perception.pipeline import environment
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.progress import Progress
 
 Unit = TypeVar("Unit")
 
-# Tells a stage how many stages run at a time.
-LANES = "SIGNAL_PERCEPTION_LANES"
+LANES = environment.LANES
 
 # How a process ends by a fault of its own.
 _FAULTS = {
@@ -66,7 +66,7 @@ def run(
     that ends the run, too.
     """
     total = done + len(units)
-    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    address = environment.scheduler()
     processes = 1 if prepare else min(count(), len(units))
     with Progress(total, label, noun, done=done) as progress:
         if address and units:
@@ -92,15 +92,8 @@ def count() -> int:
 
     Without it, the cores at hand divided by the lanes. UserError where it is wrong.
     """
-    text = os.environ.get("SIGNAL_PERCEPTION_WORKERS")
-    if text is None:
-        return max(1, cores() // int(os.environ.get(LANES, "1")))
-    if not text.isdigit() or int(text) < 1:
-        raise UserError(
-            f"SIGNAL_PERCEPTION_WORKERS is {text!r}; it must be a whole number of processes, 1 or "
-            "more."
-        )
-    return int(text)
+    asked = environment.number(environment.WORKERS)
+    return asked or max(1, cores() // (environment.number(LANES) or 1))
 
 
 def cores() -> int:

@@ -14,12 +14,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from signal_perception.models.core import header
+from signal_perception.models.core import header, pickles, tensors
 from signal_perception.pipeline.errors import UserError
 
 # TimeSformer and SlowFast; DeepSpeed; most others; mmengine and Lightning
 _WRAPPERS = ("model_state", "module", "model", "state_dict")
-_LISTED = 10
+# Of an entry that is named.
+_LETTERS = 80
 
 
 def read(path: Path | str, sha256: str | None) -> dict[str, torch.Tensor]:
@@ -27,7 +28,8 @@ def read(path: Path | str, sha256: str | None) -> dict[str, torch.Tensor]:
 
     The file is .safetensors, or a PyTorch file of tensors and plain data. Wrappers (model_state,
     module, model, state_dict) are peeled off. `sha256`, if given, is what the file must hash to, or
-    how that begins.
+    how that begins. UserError where the file asks for code, for more memory than it holds, or where
+    a tensor is no plain one (sparse, quantised, complex, …); its values may be NaN.
     """
     path = Path(path)
     refuse_no_file(path)
@@ -37,7 +39,9 @@ def read(path: Path | str, sha256: str | None) -> dict[str, torch.Tensor]:
             f"get the right file or correct the checksum."
         )
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pytorch(path)
-    return _state_dict(content, path)
+    state = _state_dict(content, path)
+    tensors.refuse_odd(state, path)
+    return state
 
 
 def refuse_no_file(path: Path) -> None:
@@ -56,27 +60,34 @@ def load(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list
 
     Returns the keys that were set aside: those of the classification head (`model.classifier`),
     when its size differs. Counters of batch normalisation may be missing (files older than PyTorch
-    0.4.1). Any other difference in names or shapes is an error.
+    0.4.1). Any other difference in names or shapes is an error, and so are whole numbers where the
+    model has others. Numbers of other precision are converted.
     name: the model's name, for messages.
     """
+    set_aside = aside(model, state, name)
+    fitting = {key: value for key, value in state.items() if key not in set_aside}
+    model.load_state_dict(fitting, strict=False)
+    return set_aside
+
+
+def aside(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> list[str]:
+    """The keys that `load` would set aside; UserError where the rest does not fit the model."""
     own, head = model.state_dict(), f"{model.classifier}."
     _check_names(own, state, name)
+    tensors.refuse_other_kinds(own, state, name)
     unequal = [key for key, value in state.items() if value.shape != own[key].shape]
     wrong = [
-        f"{key} has {tuple(state[key].shape)}, the model {tuple(own[key].shape)}"
+        f"{tensors.shown(key)} has {tuple(state[key].shape)}, the model {tuple(own[key].shape)}"
         for key in unequal
         if not key.startswith(head)
     ]
     if wrong:
         raise UserError(
-            f"These weights do not fit {name}: {_some(wrong)}; "
+            f"These weights do not fit {name}: {tensors.some(wrong)}; "
             f"use the network numbers they were trained with."
         )
     # all of the head: a bias of the old head would mean nothing under new weights
-    aside = [key for key in own if unequal and key in state and key.startswith(head)]
-    fitting = {key: value for key, value in state.items() if key not in aside}
-    model.load_state_dict(fitting, strict=False)
-    return aside
+    return [key for key in own if unequal and key in state and key.startswith(head)]
 
 
 def save(model: nn.Module, path: Path | str, about: Mapping[str, Any] | None = None) -> None:
@@ -102,39 +113,51 @@ def weights_hash(path: Path | str) -> str:
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    # says what is wrong before safetensors maps the file
+    header.read(path)
     try:
         return load_file(path)
-    except SafetensorError as error:
+    # the second is of a type that this PyTorch does not know
+    except (SafetensorError, AttributeError, KeyError) as error:
         raise UserError(
-            f"File {path} is no intact safetensors file ({error}): get it again."
+            f"File {path} is no intact safetensors file ({_first_line(error)}): get it again."
         ) from error
 
 
 def _read_pytorch(path: Path) -> Any:
+    pickles.refuse_excess(path)
     try:
         # VideoMAE's authors store their command line beside the weights, as a Namespace: plain data
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        # not in PyTorch's words, which advise to read the file in a way that runs code
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if code is None:
-            raise UserError(
-                f"File {path} is no intact PyTorch file: get it again, or give a .safetensors file."
-            ) from error
+        what = f"'{code[1]}'" if code else "something other than tensors and plain data"
         raise UserError(
-            f"File {path} is refused: it calls for '{code[1]}', which could run code; "
+            f"File {path} is refused: it calls for {what}, which could run code; "
             f"save its state dict alone (torch.save or safetensors) where you trust it."
         ) from error
+    except OSError:
+        # of the machine, not of the file
+        raise
     # a file of anything else can make the reader stumble anywhere
     except Exception as error:
         raise UserError(
-            f"File {path} is no intact PyTorch file ({_first_line(error)}): get it again."
+            f"File {path} is no intact PyTorch file: get it again, or give a .safetensors file."
         ) from error
 
 
 def _state_dict(content: Any, path: Path) -> dict[str, torch.Tensor]:
     """The state dict inside what a file holds, without its wrappers."""
+    seen: set[int] = set()
     while isinstance(content, Mapping) and (inner := _wrapped(content)) is not None:
+        if id(content) in seen:
+            raise UserError(
+                f"File {path} is refused: what it holds lies inside itself; save the state dict "
+                "alone (torch.save or safetensors)."
+            )
+        seen.add(id(content))
         content = inner
     if not isinstance(content, Mapping) or not content:
         raise UserError(
@@ -142,16 +165,18 @@ def _state_dict(content: Any, path: Path) -> dict[str, torch.Tensor]:
             f"use another file."
         )
     odd = [
-        str(key)
+        str(key)[:_LETTERS]
         for key, value in content.items()
         if not (isinstance(key, str) and isinstance(value, torch.Tensor))
     ]
     if odd:
         raise UserError(
-            f"File {path} should hold tensors by name, but these entries are none: {_some(odd)}; "
-            f"save the state dict alone, or under one of {', '.join(_WRAPPERS)}."
+            f"File {path} should hold tensors by name, but these entries are none: "
+            f"{tensors.some(odd)}; save the state dict alone, or under one of "
+            f"{', '.join(_WRAPPERS)}."
         )
-    return dict(content)
+    # without attributes of its own that a tensor may have from the file
+    return {key: torch.Tensor.detach(value) for key, value in content.items()}
 
 
 def _wrapped(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -166,7 +191,7 @@ def _check_names(
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
     unexpected = [k for k in state if k not in own]
     differences = [
-        f"{len(keys)} {what} ({_some(keys)})"
+        f"{len(keys)} {what} ({tensors.some(keys)})"
         for what, keys in (("missing", missing), ("unexpected", unexpected))
         if keys
     ]
@@ -175,11 +200,6 @@ def _check_names(
             f"These weights do not fit {name}: {'; '.join(differences)}; use weights of this "
             f"model, in a layout that it knows, and the same network numbers."
         )
-
-
-def _some(items: list[str]) -> str:
-    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
-    return ", ".join(items[:_LISTED]) + more
 
 
 def _first_line(error: Exception) -> str:

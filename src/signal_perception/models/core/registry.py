@@ -17,7 +17,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType, UnionType
@@ -31,10 +31,12 @@ from signal_perception.pipeline import torchvision_shim  # noqa: F401
 
 # isort: split
 from signal_perception import models
-from signal_perception.models.core import checkpoints
+from signal_perception.models.core import checkpoints, tensors
 from signal_perception.models.core.state import Segment
 from signal_perception.models.core.taps import Tap, Weights
 from signal_perception.pipeline.errors import UserError
+
+State = dict[str, torch.Tensor]
 
 
 @cache
@@ -96,14 +98,28 @@ def load_state(name: str, model: nn.Module, state: Mapping[str, torch.Tensor]) -
     Returns the keys of a head set aside. Tables of another input size are resized first, by the
     model's own rule (its method `resized`), where it has one.
     """
-    own = module(name).from_checkpoint(dict(state))
+    own, _ = fitted(name, model, state)
+    return checkpoints.load(model, own, name)
+
+
+def fitted(
+    name: str, model: nn.Module, state: Mapping[str, torch.Tensor]
+) -> tuple[State, list[str]]:
+    """Weights as `load_state` takes them, in the model's names, and the keys of a head set aside.
+
+    A model without values (on the meta device) will do.
+    """
+    own = _in_our_names(name, state)
     resized = getattr(model, "resized", None)
-    return checkpoints.load(model, resized(own) if resized else own, name)
+    if resized is not None:
+        tensors.refuse_other_kinds(model.state_dict(), own, name)
+        own = _fitting(name, resized, own)
+    return own, checkpoints.aside(model, own, name)
 
 
 def classes(name: str, model: nn.Module, state: Mapping[str, torch.Tensor]) -> int:
     """How many classes the head has in weights that `load_state` takes."""
-    own = module(name).from_checkpoint(dict(state))
+    own = _in_our_names(name, state)
     return next(len(own[key]) for key in own if key.startswith(f"{model.classifier}."))
 
 
@@ -142,6 +158,22 @@ def components_of(model: nn.Module) -> dict[str, list[Weights]]:
         f"{type(model).__name__} is no model of this project, so nobody knows its components; give "
         f"one of {', '.join(names())} as `build` makes it, without anything around it."
     )
+
+
+def _in_our_names(name: str, state: Mapping[str, torch.Tensor]) -> State:
+    """A state dict in any layout that the model's file knows, in the model's own names."""
+    return _fitting(name, module(name).from_checkpoint, dict(state))
+
+
+def _fitting(name: str, change: Callable[[State], State], state: State) -> State:
+    """What `change` makes of weights; UserError where their shapes do not allow it."""
+    try:
+        return change(state)
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        raise UserError(
+            f"These weights do not fit {name}: some have other shapes than the layout that their "
+            "names are of; get the file again."
+        ) from error
 
 
 def _by_component(slices: Sequence[Weights]) -> dict[str, list[Weights]]:

@@ -4,16 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from signal_perception.pipeline.params import Section
+from signal_perception.pipeline.params import Inside, Section
 
 # Fields of the model's `Network`, which `registry.build` checks.
 Network = dict[str, object]
 
 
 class Pretrained(Section):
-    """Weights to start from; sha256 may be its first eight or more digits."""
+    """Weights to start from, a file below data/pretrained; sha256: eight or more first digits."""
 
-    file: str
+    file: Inside
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")]
     source: str
 
