@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from signal_perception.pipeline import disk, locks, units
+from signal_perception.pipeline import disk, exclusive, units
 from signal_perception.pipeline.dvcfile import Stage, declared
 
 SCRATCH = Path(".scratch")
@@ -41,7 +41,7 @@ class Scratch:
         self._caches: set[Path] = set()
         # of processes that train together the first has it
         if os.environ.get("RANK", "0") == "0":
-            locks.take(root / _LOCKS / stage.name, stage.name)
+            exclusive.take(root / _LOCKS / stage.name, stage.name)
             self._sweep()
         self.path = self._home / fingerprint(stage)
         self.path.mkdir(parents=True, exist_ok=True)

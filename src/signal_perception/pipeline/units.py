@@ -169,9 +169,7 @@ def make(result: Path, write: Write) -> None:
         keep(result, write)
 
 
-def keep(
-    result: Path, write: Write, others: Sequence[Path] = (), *, durable: bool = False
-) -> None:
+def keep(result: Path, write: Write, others: Sequence[Path] = (), *, durable: bool = False) -> None:
     """Let `write` make the file or folder of a unit, in place of one that is there.
 
     durable: see `write_atomically`; without it a loss of power may cost the unit, which its

@@ -47,7 +47,11 @@ def _lock(file: int, stage: str) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             host, number = _holder(file)
-            if host == platform.node() and not (number and disk.alive(number)) and time.monotonic() < until:
+            if (
+                host == platform.node()
+                and not (number and disk.alive(number))
+                and time.monotonic() < until
+            ):
                 time.sleep(0.1)
                 continue
             elsewhere = f" on {host}" if host != platform.node() else ""
