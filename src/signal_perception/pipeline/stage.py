@@ -16,9 +16,9 @@ import typer
 from pydantic import ValidationError
 
 import signal_perception
-from signal_perception.pipeline import dvcfile, params, records, units
+from signal_perception.pipeline import dvcfile, failures, params, records, signals
 from signal_perception.pipeline.errors import UserError
-from signal_perception.pipeline.scratch import Scratch
+from signal_perception.pipeline.scratch import SCRATCH, Scratch
 
 Settings = TypeVar("Settings", bound=params.Section)
 # Stages that begin a study: before them all of it is checked, so that no hour of decoding comes
@@ -90,19 +90,23 @@ def start(stage: str, *names: str | int) -> Run:
 
 
 def run(main: Callable[..., None] | typer.Typer) -> None:
-    """Run a stage's `main` (its arguments become the command line) or a whole application."""
+    """Run a stage's `main` (its arguments become the command line) or a whole application.
+
+    A user's mistake, a full disk, a machine that cannot, and a signal that asks for the end are
+    one sentence each.
+    """
     try:
-        main() if isinstance(main, typer.Typer) else typer.run(_recorded(main))
+        with signals.heard():
+            main() if isinstance(main, typer.Typer) else typer.run(_recorded(main))
     except UserError as error:
         _end(str(error))
-    except OSError as error:
-        try:
-            units.raise_if_full(error, Path(error.filename or "."))
-        except UserError as sentence:
-            _end(str(sentence))
-        if isinstance(error, PermissionError) and error.filename:
-            _end(f"{error.filename} may not be read or written; change its rights.")
-        raise
+    except signals.Stopped as stopped:
+        _end(_said_of_a_stop(stopped), stopped.code)
+    except Exception as error:
+        sentence = failures.sentence(error)
+        if sentence is None:
+            raise
+        _end(sentence)
 
 
 def _recorded(main: Callable[..., None]) -> Callable[..., None]:
@@ -110,20 +114,40 @@ def _recorded(main: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(main)
     def wrapped(*arguments: Any, **named: Any) -> None:
-        main(*arguments, **named)
+        try:
+            main(*arguments, **named)
+        except EOFError as error:
+            # of which Typer would say "Aborted." and no more
+            raise RuntimeError("A file ended before its time.") from error
         # of the processes that train together the first speaks
-        if os.environ.get("RANK", "0") == "0":
+        if _speaks():
             while _begun:
                 _begun.pop().end()
 
     return wrapped
 
 
-def _end(sentence: str) -> None:
+def _speaks() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _said_of_a_stop(stopped: signals.Stopped) -> str:
+    if not _speaks():
+        return ""
+    if not _begun:
+        return f"Stopped by {stopped.name}; what was finished is kept, so run it again to go on."
+    return (
+        f"Stage {_begun[-1].stage.name} was stopped by {stopped.name}; finished work is kept in "
+        f"{SCRATCH}, and the next run goes on from there."
+    )
+
+
+def _end(sentence: str, code: int = 1) -> None:
     # DVC names the stage by itself; by hand the script's name helps
     place = os.environ.get("DVC_STAGE", Path(sys.argv[0]).name)
-    print(f"error in {place}: {sentence}", file=sys.stderr)
-    raise SystemExit(1) from None
+    if sentence:
+        print(f"error in {place}: {sentence}", file=sys.stderr)
+    raise SystemExit(code) from None
 
 
 def _refuse_a_study_that_would_stop() -> None:

@@ -140,12 +140,8 @@ def _left(
     left = [unit for unit in units if not (unit.finished and (sound is None or sound(unit.item)))]
     damaged = [forget(unit.result, *unit.others) for unit in left]
     if any(damaged):
-        print(
-            f"{label}: {sum(damaged)} of {len(units)} {noun}s are damaged in {units[0].result.parent} "
-            "and made anew.",
-            file=sys.stderr,
-            flush=True,
-        )
+        found = f"{sum(damaged)} of {len(units)} {noun}s in {units[0].result.parent}"
+        print(f"{label}: {found} are damaged and made anew.", file=sys.stderr, flush=True)
     return left
 
 
