@@ -50,10 +50,8 @@ SMALL = """study:
   models:
   - i3d
   - swin
-datasets:
-  shapes:
-    source:
-      train_per_class: 8
+report:
+  dpi: 50
 spectra:
   bootstrap: 100
 models:
@@ -166,7 +164,7 @@ def test_default_restores_the_bytes_once_it_names_the_keys_of_a_preset(
 ) -> None:
     values = {
         "spectra.bootstrap": 2000,
-        "datasets.shapes.source.train_per_class": 80,
+        "report.dpi": 110,
         "models.swin.tiny.recipe.lr": 0.002,
     }
     change(root, values)
@@ -178,16 +176,16 @@ def test_default_restores_the_bytes_once_it_names_the_keys_of_a_preset(
     assert changes == [
         "study.models: [i3d, timesformer_divided, timesformer_joint, videomae_v1, videomae_v2, "
         "uniformer_v1, uniformer_v2, swin] → [i3d, swin]",
-        "datasets.shapes.source.train_per_class: 80 → 8",
+        "report.dpi: 110 → 50",
         "spectra.bootstrap: 2000 → 100",
         "params/models/swin.yaml:tiny.recipe.lr: 0.002 → 0.001",
     ]
     assert note == (
-        "presets/default.yaml does not name datasets.shapes.source.train_per_class, "
+        "presets/default.yaml does not name report.dpi, "
         "spectra.bootstrap, models.swin.tiny.recipe.lr, so `signal-perception use default` will "
         "not lead back; add them there as they were before:"
     )
-    assert first == "  datasets.shapes.source.train_per_class: 80"
+    assert first == "  report.dpi: 110"
     assert second == "  spectra.bootstrap: 2000"
     assert third == "  models.swin.tiny.recipe.lr: 0.002"
     use_command("default")
@@ -195,8 +193,7 @@ def test_default_restores_the_bytes_once_it_names_the_keys_of_a_preset(
     assert "does not name" not in capsys.readouterr().out
     _add_to_default(
         root,
-        "datasets:\n  shapes:\n    source:\n      train_per_class: 80\n"
-        "spectra:\n  bootstrap: 2000\n",
+        "report:\n  dpi: 110\nspectra:\n  bootstrap: 2000\n",
         models="  swin:\n    tiny:\n      recipe:\n        lr: 0.002\n",
     )
     use_command("default")
@@ -280,7 +277,7 @@ def test_a_comment_after_a_changed_list_is_kept(root: Path) -> None:
 def test_an_unknown_preset_is_refused_with_what_exists(root: Path) -> None:
     message = _refusal(root, root / "presets/gesture.yaml")
     assert message.startswith("There is no preset 'gesture'; ")
-    assert "has default, gestures, poster." in message
+    assert "has check, default, gestures, poster." in message
 
 
 BAD = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from signal_perception.commands.use import use
 from tests.support.project import ROOT
 
-PRESETS = ("default", "gestures", "poster")
+PRESETS = ("check", "default", "gestures", "poster")
 
 
 def default_study(target: Path) -> Path:

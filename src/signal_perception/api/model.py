@@ -13,7 +13,7 @@ from signal_perception.inference import described, device
 from signal_perception.inference.described import Described
 from signal_perception.inference.scorer import Scorer
 from signal_perception.models.core import checkpoints, registry
-from signal_perception.pipeline import params
+from signal_perception.pipeline import lock, params
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.project import root as project_root
 
@@ -94,6 +94,7 @@ def load_model(
             "out one of the two."
         )
     path = Path(weights) if weights is not None else _own(root, settings, model, dataset, seed)
+    lock.refuse_damaged_file(path, root)
     said = _said(settings, path, model, size, labels)
     network = _loaded(settings, said, path)
     precision = settings.finetune.precision

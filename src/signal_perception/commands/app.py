@@ -201,14 +201,28 @@ def plan(as_json: Json = False) -> None:
 
 
 @app.command()
-def verify(as_json: Json = False) -> None:
+def verify(
+    mend: Annotated[
+        bool,
+        typer.Option("--mend", help="Put back what DVC's cache or Git has; remove other damage."),
+    ] = False,
+    rerun: Annotated[
+        bool,
+        typer.Option("--rerun", help="Run a tiny study twice instead, and compare all bytes."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Hash every file that dvc.lock promises, and name what is damaged or missing.
 
-    Exit code 1 if there is any.
+    Exit code 1 if there is any, or if two runs of a tiny study differ (--rerun, some minutes).
     """
+    if rerun:
+        from signal_perception.commands import rerun as again
+
+        raise typer.Exit(0 if again.rerun_command(as_json) else 1)
     from signal_perception.commands import verify as command
 
-    raise typer.Exit(0 if command.verify_command(as_json) else 1)
+    raise typer.Exit(0 if command.verify_command(as_json, mend) else 1)
 
 
 @app.command()

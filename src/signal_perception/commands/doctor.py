@@ -1,7 +1,5 @@
 """What is here, what is missing, and what to do about it."""
 
-import configparser
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -18,7 +16,7 @@ from signal_perception.decode.listing import RawFolder
 from signal_perception.decode.official import OFFICIAL
 from signal_perception.decode.settings import RAW, OfficialSource
 from signal_perception.inference.networks import PRETRAINED
-from signal_perception.pipeline import params, records, workers
+from signal_perception.pipeline import dvcconfig, params, records, workers
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.scratch import SCRATCH, unfinished
 from signal_perception.synthesise.settings import SyntheticSource
@@ -26,7 +24,6 @@ from signal_perception.vocabulary import SPLITS
 
 # Videos that the authors distribute, on a list of the split or not.
 _DISTRIBUTED = {"hmdb51": 6766, "ucf101": 13320}
-_CACHE = Path(".dvc/cache")
 _GITHUB = re.compile(r"github\.com/([\w.-]+/[\w.-]+), (\S+)")
 
 
@@ -94,9 +91,9 @@ def report(settings: params.Params) -> Report:
     return Report(
         tuple(_devices()),
         {"total": memory.total, "available": memory.available},
-        tuple(_disks((Path("data"), _cache(), SCRATCH))),
+        tuple(_disks((Path("data"), dvcconfig.cache(), SCRATCH))),
         records.versions(),
-        _remotes(),
+        dvcconfig.remotes(),
         params.plain(study),
         tuple(_dataset(settings, name) for name in settings.datasets),
         tuple(_weights(settings)),
@@ -131,28 +128,6 @@ def _disks(places: Iterable[Path]) -> Iterator[dict]:
         there = next(each for each in (place, *place.absolute().parents) if each.exists())
         usage = shutil.disk_usage(there)
         yield {"folder": place, "free": usage.free, "total": usage.total}
-
-
-def _config() -> configparser.ConfigParser:
-    """DVC's own configuration of this project."""
-    config = configparser.ConfigParser(interpolation=None, strict=False)
-    config.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
-    return config
-
-
-def _cache() -> Path:
-    # DVC reads this path from the folder of its configuration
-    asked = _config().get("cache", "dir", fallback="")
-    return Path(os.path.normpath(Path(".dvc") / asked)) if asked else _CACHE
-
-
-def _remotes() -> dict[str, str]:
-    config = _config()
-    found = {}
-    for section in config.sections():
-        if match := re.fullmatch(r"'?remote \"(.+)\"'?", section):
-            found[match[1]] = config.get(section, "url", fallback="")
-    return found
 
 
 def _dataset(settings: params.Params, name: str) -> Dataset:

@@ -9,8 +9,8 @@ from pathlib import Path
 from signal_perception.commands import output
 from signal_perception.commands.forecast import estimates, speeds
 from signal_perception.commands.forecast.estimates import Estimate
-from signal_perception.commands.verify import LOCK
 from signal_perception.pipeline import dvcfile, lanes, params, records, workers
+from signal_perception.pipeline.lock import LOCK
 from signal_perception.pipeline.params import Params
 
 # What of a change is named, before "and so many more".

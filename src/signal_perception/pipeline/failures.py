@@ -28,10 +28,8 @@ def sentence(error: Exception) -> str | None:
     if disk.says_full(error):
         return str(disk.full(Path(os.fsdecode(name or "."))))
     if isinstance(error, MemoryError) or _is_about_memory(error):
-        return (
-            f"Memory did not do ({str(error).splitlines()[0] if str(error) else 'no details'}); "
-            f"{_LESS_MEMORY}."
-        )
+        details = (str(error).splitlines() or ["no details"])[0]
+        return f"Memory did not do ({details}); {_LESS_MEMORY}."
     if isinstance(error, PermissionError) and name:
         return f"{name} may not be read or written; change its rights."
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:

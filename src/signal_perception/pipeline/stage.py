@@ -16,7 +16,7 @@ import typer
 from pydantic import ValidationError
 
 import signal_perception
-from signal_perception.pipeline import dvcfile, failures, params, records, signals
+from signal_perception.pipeline import dvcfile, failures, lock, params, records, signals
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.scratch import SCRATCH, Scratch
 
@@ -85,6 +85,9 @@ def start(stage: str, *names: str | int) -> Run:
     run = Run("@".join([stage, *(["-".join(map(str, names))] if names else [])]))
     if stage in _FIRST and CHECKED not in os.environ:
         _refuse_a_study_that_would_stop()
+    # of the processes that train together the first one looks
+    if _speaks():
+        lock.refuse_damaged(run.stage)
     _begun.append(run)
     return run
 
