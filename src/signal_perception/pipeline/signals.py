@@ -1,11 +1,13 @@
 """Signals that ask a process to end, as an exception, so that all that must be undone is undone."""
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import connection
 from types import FrameType
 
 _ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -54,6 +56,21 @@ def heard() -> Iterator[None]:
         raise
     for number, known in usual.items():
         signal.signal(number, known)
+
+
+def end_with_parent() -> None:
+    """See to it that this worker ends when the process that began it does, of whatever cause.
+
+    It would finish its unit, and might meet the next run at it.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 class _Raises:
