@@ -19,6 +19,7 @@ from signal_perception.pipeline.units import (
     stream,
     write_atomically,
 )
+from tests.support.damage import DAMAGE, another_process
 
 OTHER_DISK = Path("/dev/shm")
 
@@ -61,20 +62,6 @@ def test_only_what_is_left_is_done(tmp_path: Path, capsys: pytest.CaptureFixture
     assert all(unit.finished for unit in todo)
 
 
-def _flip(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 4
-    file.write_bytes(content)
-
-
-DAMAGE: dict[str, Callable[[Path], object]] = {
-    "a flipped bit": _flip,
-    "truncation": lambda file: os.truncate(file, 3),
-    "a missing file": Path.unlink,
-    "a file that is empty": lambda file: os.truncate(file, 0),
-}
-
-
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("part", ["result", "others/a/b", ".result.sum"])
 def test_a_damaged_unit_is_made_anew(
@@ -93,19 +80,19 @@ def test_a_damaged_unit_is_made_anew(
     finish(todo, work, label="count")
     DAMAGE[damage](tmp_path / part)
     # as another process sees it
-    checksums._agreed.clear()
+    another_process()
     assert not todo[0].finished and todo[1].finished
     finish(todo, work, label="count")
     assert done == [0, 1, 0]
     assert (tmp_path / "result").read_text(encoding="utf-8") == "content"
     assert (tmp_path / "others/a/b").read_text(encoding="utf-8") == "beside"
-    checksums._agreed.clear()
+    another_process()
     assert all(unit.finished for unit in todo)
     # what a kill between two files leaves is no damage
     said = (
         f"count: 1 of 2 units in {tmp_path} are damaged and made anew." in capsys.readouterr().err
     )
-    there = part != ".result.sum" or damage != "a missing file"
+    there = (part, damage) != (".result.sum", "a missing file")
     assert said == (there and (part, damage) != ("result", "a missing file"))
 
 
@@ -113,14 +100,14 @@ def test_a_file_more_in_a_folder_is_damage(tmp_path: Path) -> None:
     keep(tmp_path / "folder", lambda path: _write(path / "a"))
     assert units.finished(tmp_path / "folder")
     _write(tmp_path / "folder/b")
-    checksums._agreed.clear()
+    another_process()
     assert not units.finished(tmp_path / "folder")
 
 
 def test_a_unit_is_hashed_once_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unit = Unit(0, tmp_path / "unit")
     keep(unit.result, _write)
-    checksums._agreed.clear()
+    another_process()
     hashed = []
     usual = checksums.line
     monkeypatch.setattr(
@@ -154,10 +141,10 @@ def test_one_state_after_the_other_is_sound_at_any_moment(
     usual = units._replace
 
     def looked_at(source: Path, target: Path) -> None:
-        checksums._agreed.clear()
+        another_process()
         assert units.finished(state)
         usual(source, target)
-        checksums._agreed.clear()
+        another_process()
         assert units.finished(state)
 
     monkeypatch.setattr(units, "_replace", looked_at)
@@ -166,7 +153,7 @@ def test_one_state_after_the_other_is_sound_at_any_moment(
     assert units.finished(state)
     # the first is none of it any more
     _write(state, "first")
-    checksums._agreed.clear()
+    another_process()
     assert not units.finished(state)
 
 

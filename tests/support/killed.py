@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from signal_perception.pipeline import checksums
+from tests.support.damage import another_process
 
 OPERATIONS = ("rename", "replace", "link", "unlink", "rmdir", "mkdir", "ftruncate", "pwrite")
 
@@ -38,5 +38,5 @@ def killed_at(number: int, run: Callable[[], object]) -> bool:
             pass
         finally:
             # the next run is another process
-            checksums._agreed.clear()
+            another_process()
     return count >= number
