@@ -83,6 +83,8 @@ def refuse_damaged(stage: dvcfile.Stage) -> None:
     What is compared: outputs at or below its inputs, but stores. What dvc.lock does not know, since
     no stage made it through DVC, is not compared.
     """
+    if all(path.suffix == _STORE for path in stage.inputs):
+        return
     for _ in range(_AGAIN):
         # perhaps dvc.lock is half written, or of a moment before
         with contextlib.suppress(UserError):
