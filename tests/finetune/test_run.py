@@ -149,9 +149,8 @@ def test_a_full_disk_while_a_state_is_kept_is_a_sentence(
 
     kept.keep({"next": 1}, tmp_path / "state.pt")
     usual = torch.save
-    monkeypatch.setattr(
-        torch, "save", lambda state, _: usual(state, SimpleNamespace(write=full, flush=full))
-    )
+    file: Any = SimpleNamespace(write=full, flush=full)
+    monkeypatch.setattr(torch, "save", lambda state, _: usual(state, file))
     with pytest.raises(UserError, match=r"The disk of .*state.pt is full"):
         kept.keep({"next": 2}, tmp_path / "state.pt")
     assert kept.read(tmp_path / "state.pt", "finetune", speaks=True) == {"next": 1}
