@@ -281,6 +281,6 @@ def _decode(dataset: str) -> pd.DataFrame:
             "decoder": "decord",
             "verdict": verdict,
             "sha256": "00" * 32,
-            "frames_hash": "00" * 32,
+            "frames_hash": [f"{n:064x}" for n in number],
         }
     )

@@ -56,4 +56,4 @@ def test_a_pipe_among_the_videos_is_a_problem(
     os.mkfifo(study / "data/raw/shapes/x.mp4")
     assert doctor.doctor() is False
     text = capsys.readouterr().out
-    assert "x.mp4 is no file, but a pipe" in text and "the study cannot run: 1 to mend" in text
+    assert "x.mp4 (a pipe, no file)" in text and "the study cannot run: 1 to mend" in text

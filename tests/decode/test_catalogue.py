@@ -75,7 +75,12 @@ def test_a_listed_video_that_is_missing_stays_and_one_that_no_list_names_is_kept
         from_folder(listed(tree(tmp_path / "none", "c/x.avi"), LINES), "list.csv")
 
 
-def test_a_link_may_not_leave_the_folder_but_the_folder_may_be_a_link(tmp_path):
+def test_a_link_may_not_leave_the_folder_but_for_the_cache_and_the_folder_may_be_a_link(tmp_path):
+    # the cache may lie anywhere, as the project's own configuration of DVC says
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text(
+        "[core]\n    no_scm = True\n[cache]\n    dir = ../cache\n"
+    )
     listed(tree(tmp_path / "real", *FOUR), LINES)
     (tmp_path / "root").symlink_to(tmp_path / "real", target_is_directory=True)
     assert from_folder(tmp_path / "root", "list.csv").videos[0].id == "a/x.mp4"
@@ -83,6 +88,9 @@ def test_a_link_may_not_leave_the_folder_but_the_folder_may_be_a_link(tmp_path):
     for target, fine in (
         ("real/b/3.avi", True),
         ("cache/files/md5/0a/" + "b" * 30, True),
+        # what merely looks like a cache is none
+        ("realm/files/md5/0a/" + "b" * 30, False),
+        ("cache/files/realm/md5/0a/" + "b" * 30, False),
         ("realm/x.mp4", False),
     ):
         tree(tmp_path, target)

@@ -11,7 +11,7 @@ from signal_perception.decode import table
 def _rows(*rows: tuple[str, str, object, str]) -> pd.DataFrame:
     columns = ["label", "split", "group", "verdict"]
     named = [(f"{number}.mp4", *row) for number, row in enumerate(rows)]
-    return pd.DataFrame(named, columns=["id", *columns])
+    return pd.DataFrame(named, columns=["id", *columns]).assign(frames_hash="")
 
 
 FINE = _rows(
@@ -65,6 +65,18 @@ def test_subjects_that_are_numbers_are_read_back_as_the_same(tmp_path: Path) -> 
     # an empty group makes the others fractions
     _with(("a", "train", "", "ok")).to_csv(tmp_path / "gap.csv", index=False)
     assert table.oddities(table.read(tmp_path / "gap.csv"), "mine") == []
+
+
+def test_the_same_frames_in_both_splits_are_said() -> None:
+    hashes = ["aa", "bb", "aa", "bb"]
+    same = FINE.assign(frames_hash=hashes)
+    assert table.same_frames(same) == [("2.mp4", "0.mp4"), ("3.mp4", "1.mp4")]
+    (sentence,) = table.oddities(same, "mine")
+    assert sentence.startswith("2 test videos of mine have the frames of a training video (2.mp4 =")
+    one = FINE.assign(frames_hash=["aa", "aa", "cc", "aa"])
+    assert "1 test video of mine has the frames" in table.oddities(one, "mine")[0]
+    refused = same.assign(verdict=["refused: x", "unlisted", "ok", "ok"], frames_hash=hashes)
+    assert table.same_frames(refused) == []
 
 
 def test_one_class_alone_is_said() -> None:

@@ -25,9 +25,10 @@ def test_mirrored_classes_are_said_where_clips_are_mirrored() -> None:
 def test_what_decoding_found_is_said_again() -> None:
     train = decode_table().assign(split="train")
     both = replace(results(), decode=pd.concat([decode_table(), train]).assign(label="turns"))
-    one, shared = warnings(both, {"flip": True})
+    one, shared, same = warnings(both, {"flip": True})
     assert "one class alone (turns)" in one
     assert "1 source of shapes has videos in the training and in the test split (g1)" in shared
+    assert "2 test videos of shapes have the frames of a training video (a.mp4 = a.mp4," in same
 
 
 def test_a_model_that_is_not_shown_to_be_above_chance_is_named() -> None:

@@ -17,7 +17,6 @@ from signal_perception.decode.video import Decoded, decode
 from signal_perception.inference import fusion
 from signal_perception.inference.batch import ON_CPU
 from signal_perception.pipeline.errors import UserError
-from signal_perception.vocabulary import REFUSED
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def predict(
     """The `top` most probable classes of each video, one after the other.
 
     videos: files, and folders, of which every video is taken. A video that cannot be decoded is
-    answered, too: its prediction says why.
+    answered, too: its prediction says why. UserError where the machine cannot read one.
     """
     for path in listed([videos] if isinstance(videos, Path | str) else videos):
         decoded = _decoded(path, model.reading)
@@ -101,10 +100,7 @@ def listed(videos: Iterable[Path | str]) -> list[Path]:
 
 
 def _decoded(path: Path, reading: Reading) -> Decoded:
-    try:
-        return decode(path, short_side=reading.short_side, max_frames=reading.max_frames)
-    except PermissionError:
-        return Decoded([], (0, 0), 0, 0.0, 0, 0, "", "", f"{REFUSED}: it may not be read", "")
+    return decode(path, short_side=reading.short_side, max_frames=reading.max_frames)
 
 
 def _views(decoded: Decoded, input: Input, views: Views) -> torch.Tensor:

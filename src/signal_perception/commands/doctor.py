@@ -10,8 +10,7 @@ import psutil
 import torch
 
 from signal_perception.commands import checks, output
-from signal_perception.commands.look import special
-from signal_perception.decode.catalogue import load_catalogue
+from signal_perception.decode.catalogue import load_catalogue, refuse_special
 from signal_perception.decode.listing import RawFolder
 from signal_perception.decode.official import OFFICIAL
 from signal_perception.decode.settings import RAW, OfficialSource
@@ -141,8 +140,9 @@ def _dataset(settings: params.Params, name: str) -> Dataset:
         if isinstance(source, SyntheticSource):
             return Dataset(*about, "made by the stage synthesise")
         return Dataset(*about, f"absent; copy or link its folder to {folder}", official=official)
-    files = len(RawFolder(name, folder).videos())
+    files = None
     try:
+        files = len(RawFolder(name, folder).videos())
         found = load_catalogue(name, source, folder)
     except UserError:
         return Dataset(*about, "present, not usable", files=files, official=official)
@@ -163,11 +163,17 @@ def _weights(settings: params.Params) -> Iterator[Weights]:
 
 
 def _special(settings: params.Params) -> Iterator[str]:
-    """Problems that hashing the raw files would hang at."""
-    for name in settings.study.datasets:
-        if (RAW / name).is_dir():
-            for path in special((RAW / name).resolve()):
-                yield f"{path} is no file, but a pipe, a socket or a device: take it away."
+    """Problems of hashing the raw files, of data sets that the checks before a study leave out.
+
+    Those are the synthetic ones, which need not be there, and those that no study has yet.
+    """
+    for name, dataset in settings.datasets.items():
+        left_out = isinstance(dataset.source, SyntheticSource)
+        if (RAW / name).is_dir() and (left_out or name not in settings.study.datasets):
+            try:
+                refuse_special(RawFolder(name, RAW / name))
+            except UserError as error:
+                yield str(error)
 
 
 def _print(found: Report, every: bool) -> None:

@@ -3,10 +3,7 @@
 Nothing is decoded; of some videos the header is read.
 """
 
-import hashlib
-import os
 import re
-import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,10 +13,10 @@ from typing import Any
 from signal_perception.clips.oddities import mirrored, said_of_one_class
 from signal_perception.commands.forecast.counts import header
 from signal_perception.decode import folders
-from signal_perception.decode.catalogue import Catalogue, load_catalogue
+from signal_perception.decode.catalogue import Catalogue, load_catalogue, refuse_special
 from signal_perception.decode.listing import SUFFIXES, RawFolder, first_few
+from signal_perception.decode.machine import file_hash
 from signal_perception.decode.settings import FolderSource, OfficialSource, Source
-from signal_perception.pipeline.errors import UserError
 from signal_perception.vocabulary import SPLITS
 
 # Fewer training videos of a class than this are few; so many headers are read.
@@ -61,7 +58,8 @@ class Look:
 
 def look(name: str, folder: Path) -> Look:
     """Look at a folder; UserError where no study can be made of it, saying what to mend."""
-    _refuse_special(folder)
+    # before its lists are opened
+    refuse_special(RawFolder(name, folder))
     layout, source = _layout(name, folder)
     catalogue = load_catalogue(name, source, folder)
     pairs = mirrored(catalogue.classes)
@@ -82,25 +80,6 @@ def links(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_symlink() and (path.is_dir() or path.suffix.lower() in SUFFIXES)
     )
-
-
-def special(folder: Path) -> list[Path]:
-    """What is neither file, folder nor link: pipes, sockets, devices, which no one should read."""
-    found = []
-    for place, names, files in os.walk(folder):
-        for name in (*names, *files):
-            mode = (Path(place) / name).lstat().st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
-                found.append(Path(place) / name)
-    return sorted(found)
-
-
-def _refuse_special(folder: Path) -> None:
-    if found := special(folder):
-        raise UserError(
-            f"{first_few(map(str, found))}: no file, but a pipe, a socket or a device; take it "
-            "out of the folder."
-        )
 
 
 def _layout(name: str, folder: Path) -> tuple[str, Source]:
@@ -226,8 +205,7 @@ def _same(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             continue
         training: dict[str, str] = {}
         for video in sorted(videos, key=lambda each: each.split != "train"):
-            with video.path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = file_hash(video.path)
             if video.split == "train":
                 training[digest] = video.id
             elif digest in training:

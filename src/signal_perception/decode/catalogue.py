@@ -2,24 +2,34 @@
 
 Lists decide: a listed video that is not on disk stays in the catalogue, for decoding to refuse and
 count; a video on disk that no list names is kept apart. No list and no link can lead out of the
-data set's folder.
+data set's folder, and what no one should read, or no table could name, is refused here, before any
+work.
 """
 
-import os
-import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from signal_perception.decode import folders, official
-from signal_perception.decode.listing import NEITHER, Listed, RawFolder, first_few
+from signal_perception.decode.listing import (
+    NEITHER,
+    SUFFIXES,
+    Listed,
+    RawFolder,
+    first_few,
+    is_video,
+)
+from signal_perception.decode.names import (
+    fault_of_label,
+    fault_of_path,
+    refuse_one_name_in_two_forms,
+    shown,
+)
 from signal_perception.decode.settings import FolderSource, Source
+from signal_perception.decode.special import special
 from signal_perception.synthesise.settings import MANIFEST, SyntheticSource
 from signal_perception.vocabulary import SPLITS
-
-# DVC may check a file out as a link into its cache, where it is named by its content.
-_DVC_CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,24 @@ def load_catalogue(dataset: str, source: Source, folder: Path) -> Catalogue:
         raise raw.error(
             f"there is no folder {folder}; copy the videos there, or link their folder there."
         )
+    try:
+        return _load(raw, source)
+    except OSError as error:
+        raise raw.error(
+            f"{shown(error.filename or folder)} could not be read: {error.strerror or error}; mend "
+            "that and run again."
+        ) from None
+
+
+def refuse_special(raw: RawFolder) -> None:
+    """UserError where a pipe, a device or the like lies in the folder: reading it may never end."""
+    if found := special(raw.root):
+        named = first_few(f"{path} ({why})" for path, why in found)
+        raise raw.error(f"what no one should read lies in its folder: {named}; take it out.")
+
+
+def _load(raw: RawFolder, source: Source) -> Catalogue:
+    refuse_special(raw)
     if isinstance(source, FolderSource) and source.manifest is None:
         listed = folders.by_split(raw) or folders.drawn(raw, source.test_share, source.seed)
         return _checked(raw, listed, ())
@@ -82,6 +110,7 @@ def _by_list(raw: RawFolder, source: Source) -> list[Listed]:
 
 
 def _checked(raw: RawFolder, listed: list[Listed], unlisted: tuple[str, ...]) -> Catalogue:
+    _refuse_odd_names(raw, listed, unlisted)
     classes = tuple(sorted({each.label for each in listed}))
     listed = [each for each in listed if each.split != NEITHER]
     _refuse_empty_classes(raw, classes, listed)
@@ -113,15 +142,28 @@ def _refuse_repeats(raw: RawFolder, listed: list[Listed]) -> None:
         raise raw.error(f"listed more than once: {first_few(repeated)}; leave one line of each.")
 
 
-def _refuse_links_out(raw: RawFolder, present: Collection[str]) -> None:
-    root = os.path.realpath(raw.root)
-    for video in sorted(present):
-        target = os.path.realpath(raw.root / video)
-        if not target.startswith(root + os.sep) and not _DVC_CACHED.search(target):
+def _refuse_odd_names(raw: RawFolder, listed: list[Listed], unlisted: Collection[str]) -> None:
+    """UserError for a name that a table, a line or a file system would not keep as it is."""
+    ids = [each.id for each in listed]
+    names = [("video", fault_of_path, name) for name in (*ids, *unlisted)]
+    names += [("class", fault_of_label, name) for name in sorted({each.label for each in listed})]
+    names += [("source", fault_of_label, each.group) for each in listed if each.group != each.id]
+    for what, fault, name in names:
+        if why := fault(name):
+            raise raw.error(f"the {what} '{shown(name)}' has no name to work with: {why}.")
+    for name in ids:
+        if not is_video(name):
             raise raw.error(
-                f"{raw.root / video} is a link that leaves the data set's folder, to {target}; "
-                "put the file itself there."
+                f"{name} is listed and is no video by its name; videos end in "
+                f"{', '.join(SUFFIXES)}, so rename it or take it off the list."
             )
+    refuse_one_name_in_two_forms((each.label for each in listed), f"Data set {raw.name}: classes")
+    refuse_one_name_in_two_forms((*ids, *unlisted), f"Data set {raw.name}: videos")
+
+
+def _refuse_links_out(raw: RawFolder, present: Collection[str]) -> None:
+    for video in sorted(present):
+        raw.refuse_to_lead_out(raw.root / video)
 
 
 def _refuse_classes_without_files(

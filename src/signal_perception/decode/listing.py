@@ -1,12 +1,15 @@
 """The folder of a data set's raw files: its split lists, its videos, and where a listed one lies.
 
-No list can lead out of the folder by its text.
+No list can lead out of the folder, by its text or by being a link.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from signal_perception.decode.links import leads_out
+from signal_perception.decode.names import printable, shown
+from signal_perception.decode.special import no_file, walk
 from signal_perception.pipeline.errors import UserError
 
 SUFFIXES = (
@@ -26,6 +29,8 @@ SUFFIXES = (
 )
 # The split of a listed video that belongs to neither part.
 NEITHER = ""
+# Bytes of a list; that of Kinetics-700 has 30 million.
+_MOST = 2**28
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class RawFolder:
 
     def error(self, sentence: str) -> UserError:
         """A mistake in this data set."""
-        return UserError(f"Data set {self.name}: {sentence}")
+        return UserError(f"Data set {self.name}: {printable(sentence)}")
 
     def lists(self, pattern: str) -> list[Path]:
         """Split lists anywhere below the root, one of each file name, sorted by that.
@@ -61,16 +66,31 @@ class RawFolder:
         lists: dict[str, Path] = {}
         for path in sorted(self.root.rglob(pattern)):
             first = lists.setdefault(path.name, path)
-            if first.read_bytes() != path.read_bytes():
+            if first != path and self.text(first) != self.text(path):
                 raise self.error(f"{first} and {path} differ; keep the official one.")
         return [lists[key] for key in sorted(lists) if not key.startswith(".")]
 
+    def text(self, path: Path) -> str:
+        """A list as it stands, with \\n at its line ends and without a byte order mark."""
+        if why := no_file(path):
+            raise self.error(f"the list {shown(path)} cannot be read: it is {why}; mend it.")
+        self.refuse_to_lead_out(path)
+        if path.stat().st_size > _MOST:
+            raise self.error(
+                f"{shown(path)} has more than {_MOST} bytes, so it is no list; take it away."
+            )
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise self.error(f"{shown(path)} is no UTF-8 text; save it as UTF-8.") from None
+        if "\0" in text:
+            raise self.error(f"{shown(path)} has NUL bytes, so it is no text; save it as UTF-8.")
+        return text
+
     def lines(self, path: Path) -> list[str]:
         """Lines of a list, whatever its line ends, without a byte order mark."""
-        try:
-            return path.read_text(encoding="utf-8-sig").splitlines()
-        except UnicodeDecodeError:
-            raise self.error(f"{path} is no UTF-8 text; save it as UTF-8.") from None
+        text = self.text(path)
+        return text.removesuffix("\n").split("\n") if text else []
 
     def refuse_to_leave(self, place: str, video: str) -> None:
         """UserError where the text of a listed path leads out of the root, or nowhere.
@@ -80,8 +100,16 @@ class RawFolder:
         parts = PurePosixPath(video).parts
         if not parts or ".." in parts or video.startswith("/"):
             raise self.error(
-                f"{place}: the path {video!r} leaves the data set's folder; give it relative to "
-                f"{self.root}."
+                f"{place}: the path '{shown(video)}' leaves the data set's folder; give it "
+                f"relative to {self.root}."
+            )
+
+    def refuse_to_lead_out(self, path: Path) -> None:
+        """UserError where a file is a link that leads out of the root."""
+        if target := leads_out(self.root, path):
+            raise self.error(
+                f"{shown(path)} is a link that leaves the data set's folder, to {shown(target)}; "
+                "put the file itself there."
             )
 
     def videos(self, *, loose: bool = True) -> list[tuple[str, str]]:
@@ -90,9 +118,11 @@ class RawFolder:
         loose: with those that lie in the root itself.
         """
         files = (
-            path
-            for path in self.root.rglob("[!.]*")
-            if path.suffix.lower() in SUFFIXES and (loose or path.parent != self.root)
+            place / name
+            for place, names in walk(self.root)
+            if loose or place != self.root
+            for name in names
+            if not name.startswith(".") and is_video(name)
         )
         return sorted(
             (path.parent.name, path.relative_to(self.root).as_posix())
@@ -127,8 +157,13 @@ class Places:
         return found[0][1] if found else None
 
 
+def is_video(name: str) -> bool:
+    """Whether a file is a video by the end of its name."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
 def first_few(names: Iterable[str]) -> str:
     """The first three names, and how many more there are."""
     names = list(names)
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    return ", ".join(map(shown, names[:3])) + more

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from signal_perception.decode.listing import NEITHER, Listed, Places, RawFolder
+from signal_perception.decode.names import shown
 from signal_perception.vocabulary import SPLITS
 
 # kind → number of classes, and per split the official numbers of training and test videos
@@ -62,8 +63,8 @@ def _hmdb51_class(folder: RawFolder, places: Places, path: Path, split: int) -> 
         match = re.fullmatch(r"(\S+)\s+([012])", line.strip())
         if not match:
             raise folder.error(
-                f"{path} has a line {line!r}, but each is a video and 0, 1 or 2; unpack the "
-                "official list again."
+                f"{path} has a line '{shown(line)}', but each is a video and 0, 1 or 2; unpack "
+                "the official list again."
             )
         video, use = match.groups()
         folder.refuse_to_leave(str(path), video)
@@ -81,8 +82,8 @@ def _ucf101_part(folder: RawFolder, places: Places, path: Path, part: str) -> li
         match = re.fullmatch(r"([^/\s]+)/(\S+)(\s+\d+)?", line.strip())
         if not match:
             raise folder.error(
-                f"{path} has a line {line!r}, but each is <class>/<video>; unpack the official "
-                "list again."
+                f"{path} has a line '{shown(line)}', but each is <class>/<video>; unpack the "
+                "official list again."
             )
         label, video = match.group(1, 2)
         folder.refuse_to_leave(str(path), f"{label}/{video}")

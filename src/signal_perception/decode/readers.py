@@ -14,7 +14,8 @@ import numpy as np
 import xxhash
 from PIL import Image
 
-from signal_perception.decode.packets import best_stream, open_video
+from signal_perception.decode import limits, machine
+from signal_perception.decode.packets import NotAVideo, best_stream, open_video
 
 decord.logging.set_level(decord.logging.QUIET)
 
@@ -68,6 +69,7 @@ def read(
             break
         # a decoder's error, whatever it is, is a verdict
         except Exception as error:
+            machine.raise_if_its_own(error, path)
             broken = reason(error)
             break
         # decord does this to pictures a few pixels wide
@@ -76,6 +78,8 @@ def read(
             break
         if not frames:
             height, width = frame.shape[:2]
+            if refused := limits.too_large(width, height):
+                break
         elif frame.shape[:2] != (height, width):
             size = f"{frame.shape[1]}x{frame.shape[0]}"
             refused = (
@@ -92,7 +96,7 @@ def read(
 def decord_frames(path: Path) -> Generator:
     """The number of frames that decord promises, then each: uint8 (h w c)."""
     # opened where it is used: a reader made before a fork hangs
-    reader = decord.VideoReader(str(path), num_threads=1)
+    reader = decord.VideoReader(str(path.absolute()), num_threads=1)
     yield len(reader)
     for position in range(len(reader)):
         try:
@@ -137,7 +141,8 @@ def recount(path: Path, repeats: set[int], decoded: int, most: int) -> tuple[int
                 if found == most:
                     break
     # what PyAV fails at is for its whole reading to judge
-    except Exception:
+    except Exception as error:
+        machine.raise_if_its_own(error, path)
         return found, False
     return found, alike and found <= decoded and set(range(found, decoded)) <= repeats
 
@@ -165,5 +170,7 @@ def reason(error: Exception) -> str:
     if isinstance(error, av.error.FFmpegError):
         # the message proper, without errno and path
         return str(error.strerror)
+    if isinstance(error, NotAVideo):
+        return str(error)
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][-120:]}" if lines else type(error).__name__

@@ -20,7 +20,7 @@ frames_hash of the decoded pixels, empty where refused
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +29,11 @@ from signal_perception.clips.oddities import said_of_one_class
 from signal_perception.pipeline.errors import UserError
 from signal_perception.vocabulary import REFUSED, SPLITS, UNLISTED
 
-# Sources that a sentence names.
+# Columns of names: none of them is a number, whatever it looks like.
+_TEXTS: dict[Hashable, type[str]] = dict.fromkeys(
+    ("id", "label", "split", "group", "codec", "sha256", "frames_hash"), str
+)
+# Sources, or pairs of videos, that a sentence names.
 _NAMED = 3
 
 
@@ -52,8 +56,8 @@ def build(parts: Iterable[Path], classes: Sequence[str], unlisted: Sequence[str]
 
 def read(path: Path) -> pd.DataFrame:
     """The table that decoding wrote; what is empty there is NaN here."""
-    # a class may be called NA or null, a subject 1
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"group": str})
+    # a class may be called NA, null or 1e5, a subject 1
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=_TEXTS)
 
 
 def listed(table: pd.DataFrame, split: str) -> int:
@@ -97,19 +101,57 @@ def shared_groups(table: pd.DataFrame) -> list[str]:
 
 
 def oddities(table: pd.DataFrame, dataset: str) -> list[str]:
-    """What is odd about a data set, a sentence each: one class alone, sources in both splits."""
-    found, shared = classes(table), shared_groups(table)
+    """What is odd about a data set, a sentence each.
+
+    One class alone, sources in both splits, the same pictures in both.
+    """
+    found, shared, same = classes(table), shared_groups(table), same_frames(table)
     sentences = [said_of_one_class(dataset, found)] if len(found) == 1 else []
     if shared:
         sentences.append(_said_of_shared_groups(table, dataset, shared))
+    if same:
+        sentences.append(_said_of_same_frames(dataset, same))
     return sentences
+
+
+def same_frames(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """(test video, training video) whose decoded frames are equal, sorted; one pair a test video.
+
+    The files may differ: one film in two containers is one film.
+    """
+    decoded = _decoded(table)
+    decoded = decoded.loc[decoded["frames_hash"].notna() & (decoded["frames_hash"] != ""), :]
+    train, test = (
+        decoded.loc[decoded["split"] == split, ["id", "frames_hash"]].itertuples(index=False)
+        for split in SPLITS
+    )
+    training: dict[str, str] = {}
+    for video, frames in train:
+        training.setdefault(frames, video)
+    return sorted((video, training[frames]) for video, frames in test if frames in training)
+
+
+def _decoded(table: pd.DataFrame) -> pd.DataFrame:
+    """The listed videos that were decoded."""
+    refused = table["verdict"].str.startswith(REFUSED)
+    return table.loc[~refused & (table["verdict"] != UNLISTED), :]
 
 
 def _usable(table: pd.DataFrame) -> pd.DataFrame:
     """The listed videos that were decoded and are known to have a source."""
-    refused = table["verdict"].str.startswith(REFUSED)
-    known = table["group"].notna() & (table["group"] != "")
-    return table.loc[~refused & (table["verdict"] != UNLISTED) & known, :]
+    decoded = _decoded(table)
+    return decoded.loc[decoded["group"].notna() & (decoded["group"] != ""), :]
+
+
+def _said_of_same_frames(dataset: str, same: Sequence[tuple[str, str]]) -> str:
+    named = ", ".join(f"{test} = {train}" for test, train in same[:_NAMED])
+    more = ", …" if len(same) > _NAMED else ""
+    several = len(same) > 1
+    return (
+        f"{len(same)} test video{'s' * several} of {dataset} {'have' if several else 'has'} the "
+        f"frames of a training video ({named}{more}): what is right there was seen before; keep "
+        "one of each."
+    )
 
 
 def _said_of_shared_groups(table: pd.DataFrame, dataset: str, shared: Sequence[str]) -> str:

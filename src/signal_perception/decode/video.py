@@ -7,14 +7,19 @@ off, and where the frames themselves differ PyAV's are taken. PyAV also decodes 
 (AV1) or breaks off at, and finds the pictures that change their size in mid-stream, which decord
 hides by scaling them.
 
-Three kinds of files are not given to decord at all:
+Four kinds of files are not given to decord at all:
 
 - those longer than `max_frames`: it decodes ahead of what is asked for, so that damage behind the
   last wanted frame stops it or does not, as its threads run;
 - those whose header announces more frames than the file has bytes: it makes room for all of them
   and crashes;
 - those with several video streams: frames, rate, codec and count are to come from one of them, and
-  decord does not say which it takes.
+  decord does not say which it takes;
+- those whose frames fill more than 2 GiB together, since it may hold them all, and those whose
+  first bytes are not a video's.
+
+What is refused or short is decoded a second time, and believed where it is the same again and the
+file can be read whole: a hiccup of the machine is no verdict.
 
 Where both decode the same picture the pixels are equal, but for rounding in XviD streams (2 levels
 in a few pixels) and the interpolation of colour in 10-bit and odd-sized 4:2:0 video.
@@ -22,12 +27,13 @@ in a few pixels) and the interpolation of colour in 10-bit and odd-sized 4:2:0 v
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic
 
 import numpy as np
 
+from signal_perception.decode import limits, machine
 from signal_perception.decode.packets import Scan, scan
 from signal_perception.decode.readers import (
     Frame,
@@ -39,7 +45,11 @@ from signal_perception.decode.readers import (
     recount,
     shrunk_size,
 )
+from signal_perception.decode.special import no_file
 from signal_perception.vocabulary import REFUSED
+
+# Verdicts that are not asked twice.
+_FINE = ("ok", "repeated frames")
 
 
 @dataclass(frozen=True)
@@ -93,15 +103,51 @@ def decode(
     convert: what is made of each frame, uint8 (h w c), RGB, upright, as soon as it is there; whole
         videos are held in pixels only if that is what it makes.
 
-    Never raises for a bad video: the verdict says what is wrong with it.
+    Never raises for a bad video: the verdict says what is wrong with it. UserError for a fault of
+    the machine.
     """
-    if not path.is_file():
-        return _refused("no such file", "", "")
-    sha256 = _file_hash(path)
+    if why := no_file(path):
+        return _refused(why, "", "")
+    sha256 = machine.file_hash(path)
+    settings = {"short_side": short_side, "max_frames": max_frames}
+    try:
+        with limits.bounded_memory(path):
+            decoded = _decode(path, sha256, convert=convert, **settings)
+        if decoded.verdict not in _FINE:
+            machine.refuse_an_unreadable_file(path, sha256)
+            with limits.bounded_memory(path):
+                again = _decode(path, sha256, convert=_no_frame, **settings)
+            if _facts(again) != _facts(decoded):
+                answers = f"decoding gave {decoded.verdict!r}, then {again.verdict!r}"
+                raise machine.unsteady(path, answers)
+    except MemoryError as error:
+        raise machine.fault(error, path) from None
+    return decoded
+
+
+def _no_frame(_: np.ndarray) -> bytes:
+    return b""
+
+
+def _facts(decoded: Decoded) -> Decoded:
+    """All that is known of a video but its frames."""
+    return replace(decoded, frames=[None] * len(decoded.frames))
+
+
+def _decode(
+    path: Path,
+    sha256: str,
+    *,
+    short_side: int,
+    max_frames: int,
+    convert: Callable[[np.ndarray], Frame],
+) -> Decoded[Frame]:
+    """The answer of one try."""
     try:
         found = scan(path, max_frames)
     # whatever a decoder raises at a bad file is that file's verdict
     except Exception as error:
+        machine.raise_if_its_own(error, path)
         return _refused(reason(error), "", sha256)
     if found.refused:
         return _refused(found.refused, "", sha256)
@@ -126,7 +172,7 @@ def decode(
 
 def refuse(path: Path, why: str) -> Decoded:
     """The answer for a file that is not to be tried."""
-    return _refused(why, "", _file_hash(path))
+    return _refused(why, "", machine.file_hash(path))
 
 
 def _refused(why: str, codec: str, sha256: str) -> Decoded:
@@ -146,6 +192,8 @@ def _best_reading(
     """
     if found.plain:
         reading = read(decord_frames, path, short_side, max_frames, convert)
+        if reading.broken:
+            machine.refuse_scarcity(path)
         honest = _honest(path, found, reading, max_frames)
         if honest is not None:
             return "decord", reading, honest
@@ -180,8 +228,3 @@ def _frames_hash(reading: Reading, frames: int) -> str:
     digest = hashlib.sha256(f"{reading.height}x{reading.width}".encode())
     digest.update(b"".join(reading.hashes[:frames]))
     return digest.hexdigest()
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,6 +14,7 @@ from av.error import FFmpegError
 from signal_perception.decode import table
 from signal_perception.decode.catalogue import Video, load_catalogue
 from signal_perception.decode.official import OFFICIAL
+from signal_perception.decode.packets import open_video
 from signal_perception.decode.settings import RAW, Decode, OfficialSource, Source
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Params
@@ -128,7 +129,7 @@ def _looked_at(videos: Sequence[Video]) -> tuple[float, tuple[float, float]]:
 def header(path: Path) -> tuple[float, float, float] | None:
     """Frames, height and width; None where the header does not say them or cannot be read."""
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_video(path) as container:
             stream = container.streams.video[0]
             frames = float(stream.frames)
             if not frames and container.duration and stream.average_rate:
