@@ -13,9 +13,11 @@ from signal_perception.decode import run, store_writer, table
 from signal_perception.decode.catalogue import Catalogue, Video, load_catalogue
 from signal_perception.decode.settings import Decode
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.units import finish
 from signal_perception.report.page import rows as report_rows
 from signal_perception.synthesise import videos
 from signal_perception.synthesise.settings import SyntheticSource
+from tests.support.spoilt import DAMAGE, another_process
 
 SETTINGS = Decode(
     short_side=256,
@@ -74,6 +76,37 @@ def test_one_process_and_two_write_the_same_bytes(
     store = ClipStore(tmp_path / "one" / "test.zarr")
     assert store.classes == videos.CLASSES
     assert store.frames.tolist() == [12] * 8
+
+
+@pytest.mark.parametrize("damage", ["a flipped bit", "truncation"])
+def test_a_damaged_shard_is_decoded_again(damage: str, tmp_path: Path) -> None:
+    found, folder = _written(tmp_path / "raw"), tmp_path / "work"
+    shards = run.plan(found, SETTINGS.shard, folder)
+    decoded: list[int] = []
+
+    def work(shard: run.Shard, path: Path) -> None:
+        decoded.append(shard.number)
+        run.decode_shard(shard, path, settings=SETTINGS, folder=folder)
+
+    def decode() -> dict[Path, bytes]:
+        decoded.clear()
+        finish(shards, work, label="decode")
+        run.finish_stores(shards, found.classes, folder)
+        another_process()
+        return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+    expected = decode()
+    assert len(decoded) == len(shards) == 4
+    group = folder / "test.zarr/shards/00001"
+    damaged = [group / "bytes/c/0", group / "offsets/c/0", group / "zarr.json", shards[3].result]
+    for file in damaged:
+        DAMAGE[damage](file)
+        assert decode() == expected
+        assert decoded == [1]
+    # what is made of all shards is made by every run
+    DAMAGE[damage](folder / "test.zarr/label/c/0")
+    assert decode() == expected
+    assert decoded == []
 
 
 def test_missing_videos_count_as_bad_and_unlisted_ones_do_not(tmp_path: Path) -> None:

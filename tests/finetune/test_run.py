@@ -1,15 +1,19 @@
 """A run writes where it began and where it ended, killed or not, held in memory or not."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from signal_perception.clips.order import Step
 from signal_perception.clips.store import ClipStore
-from signal_perception.finetune import run
+from signal_perception.finetune import kept, run
 from signal_perception.finetune.run import finetune
 from signal_perception.finetune.trainer import Trainer
 from signal_perception.inference import described, networks
@@ -17,6 +21,7 @@ from signal_perception.pipeline import dvcfile, params
 from signal_perception.pipeline.errors import UserError
 from tests.support.clips import make_store
 from tests.support.runs import MIXED, MODEL, files_in, settings
+from tests.support.spoilt import DAMAGE, another_process
 from tests.support.study import default_study
 
 SEED = 3
@@ -113,6 +118,42 @@ def test_a_run_killed_three_times_writes_the_same_bytes(
     assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "unbroken")
     # it went on where it was, or at the last epoch's end
     assert steps[0].number == (kills[-1] if seconds < 0 else kills[-1] // 4 * 4)
+
+
+@pytest.mark.parametrize("damage", ["a flipped bit", "truncation", "no content"])
+def test_a_damaged_state_is_said_and_training_begins_anew(
+    damage: str,
+    clips: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    curve = _run(clips, tmp_path / "unbroken")
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "step", _killed_at(5))
+        with pytest.raises(_Killed):
+            _run(clips, tmp_path / "killed")
+    state = files_in(clips, tmp_path / "killed").state
+    DAMAGE[damage](state)
+    another_process()
+    assert _run(clips, tmp_path / "killed").equals(curve)
+    assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "unbroken")
+    assert f"the state of training in {state} is damaged" in capsys.readouterr().err
+
+
+def test_a_full_disk_while_a_state_is_kept_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    kept.keep({"next": 1}, tmp_path / "state.pt")
+    usual = torch.save
+    file: Any = SimpleNamespace(write=full, flush=full)
+    monkeypatch.setattr(torch, "save", lambda state, _: usual(state, file))
+    with pytest.raises(UserError, match=r"The disk of .*state.pt is full"):
+        kept.keep({"next": 2}, tmp_path / "state.pt")
+    assert kept.read(tmp_path / "state.pt", "finetune", speaks=True) == {"next": 1}
 
 
 def test_a_run_killed_after_its_last_step_writes_everything_again(

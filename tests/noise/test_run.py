@@ -28,6 +28,7 @@ from tests.support.noise_runs import (
     score,
     settings,
 )
+from tests.support.spoilt import DAMAGE, another_process
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +158,24 @@ def test_a_run_killed_three_times_goes_on_to_equal_bytes(
     found = files(score(inputs, chosen, tmp_path / "killed"))
     assert found == expected
     assert len(again) == len(expected) - finished
+
+
+@pytest.mark.parametrize("damage", ["a flipped bit", "truncation"])
+def test_a_damaged_cell_is_scored_again(
+    damage: str, inputs: Inputs, asked: list[Call], tmp_path: Path
+) -> None:
+    chosen = settings({"a": THIRDS | {"sigma": 0.3}}, worst_case=True)
+    units = score(inputs, chosen, tmp_path)
+    expected, gradient = files(units), tmp_path / "cache/gradient.safetensors"
+    learnt = gradient.read_bytes()
+    for file in (units[1].result, gradient):
+        DAMAGE[damage](file)
+    another_process()
+    asked.clear()
+    assert files(score(inputs, chosen, tmp_path)) == expected
+    assert len(asked) == 1
+    assert units[1].item.cell.kind == "gradient"
+    assert gradient.read_bytes() == learnt
 
 
 def test_a_precise_cell_stops_and_a_noisy_one_goes_on(

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from signal_perception.pipeline.checksums import beside
 from tests.support.project import change, copy, dvc, environment
+from tests.support.spoilt import flip
 
 pytestmark = pytest.mark.slow
 
@@ -89,8 +91,9 @@ def _kill_in_the_middle(folder: Path, stage: str, pattern: str) -> None:
 
 
 def _finished(scratch: Path, pattern: str) -> list[Path]:
-    """Units that are finished, without those that are being written."""
-    return [path for path in scratch.glob(pattern) if not path.name.startswith(".")]
+    """Units that are finished, which have their checksums."""
+    found = (path for path in scratch.glob(pattern) if not path.name.startswith("."))
+    return [path for path in found if beside(path).is_file()]
 
 
 @pytest.mark.parametrize("stage", LONG)
@@ -109,6 +112,18 @@ def test_a_killed_stage_continues(study: Path, stage: str) -> None:
         f"{len(unbroken)} files"
     )
     assert 0 < before < total
+    assert _outputs(study, stage) == unbroken
+
+
+@pytest.mark.parametrize("stage", LONG)
+def test_a_damaged_unit_is_made_anew(study: Path, stage: str) -> None:
+    pattern, _ = LONG[stage]
+    unbroken = _outputs(study, stage)
+    _kill_in_the_middle(study, stage, pattern)
+    flip(_finished(study / ".scratch" / stage, pattern)[0])
+    again = dvc(study, "repro", "--single-item", "--force", stage)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert re.search("damaged.* made anew|damaged.* begins anew", again.stderr), again.stderr
     assert _outputs(study, stage) == unbroken
 
 

@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from signal_perception.pipeline import units
+from signal_perception.pipeline import checksums, units
 from signal_perception.pipeline.errors import UserError
-from signal_perception.pipeline.units import Unit, Write, finish, place, stream, write_atomically
+from signal_perception.pipeline.units import (
+    Unit,
+    Write,
+    finish,
+    keep,
+    place,
+    stream,
+    write_atomically,
+)
+from tests.support.spoilt import DAMAGE, another_process
 
 OTHER_DISK = Path("/dev/shm")
 
@@ -40,7 +49,7 @@ def test_a_file_or_folder_exists_complete_or_not_at_all(tmp_path: Path) -> None:
 
 def test_only_what_is_left_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     todo = [Unit(number, tmp_path / str(number)) for number in range(4)]
-    _write(todo[1].result)
+    keep(todo[1].result, _write)
     done = []
 
     def work(number: int, path: Path) -> None:
@@ -51,6 +60,101 @@ def test_only_what_is_left_is_done(tmp_path: Path, capsys: pytest.CaptureFixture
     assert done == [0, 2, 3]
     assert "1 of 4 numbers were done before" in capsys.readouterr().err
     assert all(unit.finished for unit in todo)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("part", ["result", "others/a/b", ".result.sum"])
+def test_a_damaged_unit_is_made_anew(
+    part: str, damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    todo = [Unit(0, tmp_path / "result", (tmp_path / "others",)), Unit(1, tmp_path / "other")]
+    done = []
+
+    def work(number: int, path: Path) -> None:
+        done.append(number)
+        if number == 0:
+            assert not (tmp_path / "others").exists()
+            _write(tmp_path / "others/a/b", "beside")
+        _write(path, "content")
+
+    finish(todo, work, label="count")
+    DAMAGE[damage](tmp_path / part)
+    # as another process sees it
+    another_process()
+    assert not todo[0].finished and todo[1].finished
+    finish(todo, work, label="count")
+    assert done == [0, 1, 0]
+    assert (tmp_path / "result").read_text(encoding="utf-8") == "content"
+    assert (tmp_path / "others/a/b").read_text(encoding="utf-8") == "beside"
+    another_process()
+    assert all(unit.finished for unit in todo)
+    # what a kill between two files leaves is no damage
+    said = (
+        f"count: 1 of 2 units in {tmp_path} are damaged and made anew." in capsys.readouterr().err
+    )
+    there = (part, damage) != (".result.sum", "a missing file")
+    assert said == (there and (part, damage) != ("result", "a missing file"))
+
+
+def test_a_file_more_in_a_folder_is_damage(tmp_path: Path) -> None:
+    keep(tmp_path / "folder", lambda path: _write(path / "a"))
+    assert units.finished(tmp_path / "folder")
+    _write(tmp_path / "folder/b")
+    another_process()
+    assert not units.finished(tmp_path / "folder")
+
+
+def test_a_unit_is_hashed_once_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Unit(0, tmp_path / "unit")
+    keep(unit.result, _write)
+    another_process()
+    hashed = []
+    usual = checksums.line
+    monkeypatch.setattr(
+        checksums, "line", lambda *paths: hashed.append(paths) or usual(*paths), raising=True
+    )
+    assert unit.finished and unit.finished
+    assert len(hashed) == 1
+    # another content is looked at again
+    keep(unit.result, lambda path: _write(path, "another"))
+    _write(unit.result, "damaged")
+    assert not unit.finished
+
+
+def test_a_shared_part_that_is_not_sound_is_made_anew(tmp_path: Path) -> None:
+    todo, done = [Unit(number, tmp_path / str(number)) for number in range(3)], []
+
+    def work(number: int, path: Path) -> None:
+        done.append(number)
+        _write(path)
+
+    finish(todo, work, label="count")
+    finish(todo, work, label="count", sound=lambda number: number != 1)
+    assert done == [0, 1, 2, 1]
+
+
+def test_one_state_after_the_other_is_sound_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    keep(state, lambda path: _write(path, "first"))
+    usual = units._replace
+
+    def looked_at(source: Path, target: Path) -> None:
+        another_process()
+        assert units.finished(state)
+        usual(source, target)
+        another_process()
+        assert units.finished(state)
+
+    monkeypatch.setattr(units, "_replace", looked_at)
+    keep(state, lambda path: _write(path, "second"), durable=True)
+    assert state.read_text(encoding="utf-8") == "second"
+    assert units.finished(state)
+    # the first is none of it any more
+    _write(state, "first")
+    another_process()
+    assert not units.finished(state)
 
 
 def test_what_all_units_need_is_prepared_once_and_only_if_needed(tmp_path: Path) -> None:
@@ -76,7 +180,7 @@ def test_work_that_goes_on_from_unit_to_unit(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     todo = [Unit(number, tmp_path / str(number)) for number in range(4)]
-    _write(todo[1].result)
+    keep(todo[1].result, _write)
 
     def work(engine: str, numbers: Sequence[int], done: Callable[[int, Write], None]) -> None:
         for number in numbers:
@@ -86,7 +190,7 @@ def test_work_that_goes_on_from_unit_to_unit(
     with ExitStack() as context:
         if where == "dask":
             distributed = pytest.importorskip("distributed")
-            cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None)
+            cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0")
             monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.scheduler_address)
             context.enter_context(cluster)
         stream(todo, work, label="count", noun="number", prepare=lambda: "engine")

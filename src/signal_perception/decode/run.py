@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from signal_perception.clips.pictures import encoder
+from signal_perception.clips.store import shard_path
 from signal_perception.decode import store_writer
 from signal_perception.decode.catalogue import Catalogue, Video
 from signal_perception.decode.settings import Decode
@@ -32,12 +33,13 @@ def plan(catalogue: Catalogue, size: int, folder: Path) -> list[Unit[Shard]]:
     """All shards of a data set, `size` videos each, split by split.
 
     The result of each is its file of verdicts below `folder`, written once its part of the clip
-    store is complete.
+    store, which belongs to the unit too, is complete.
     """
     return [
         Unit(
             Shard(split, number, catalogue.split(split)[start : start + size]),
             folder / "verdicts" / f"{split}-{number:05d}.json",
+            (shard_path(store(folder, split), number),),
         )
         for split in SPLITS
         for number, start in enumerate(range(0, len(catalogue.split(split)), size))

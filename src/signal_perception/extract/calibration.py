@@ -18,7 +18,7 @@ from signal_perception.fourier.definitions import calibrated_epsilon
 from signal_perception.inference.blocks import Videos
 from signal_perception.inference.passes import Pass
 from signal_perception.inference.scorer import Scorer
-from signal_perception.pipeline.units import write_atomically
+from signal_perception.pipeline.units import finished, keep
 from signal_perception.vocabulary import CLIP, INPUT
 
 _ABSOLUTE_EPSILON = 1e-6
@@ -29,7 +29,7 @@ _NEAR = 0.5
 def calibrated(job: Job, model: Callable[[], Scorer]) -> list[TapFacts]:
     """What is known of every tap; kept in a file, so that a cut costs nothing."""
     file = _file(job)
-    if not file.is_file():
+    if not finished(file):
         _keep(job, _calibrate(job, model()))
     found = json.loads(file.read_text(encoding="utf-8"))
     return [TapFacts(**{**tap, "shape": tuple(tap["shape"])}) for tap in found]
@@ -46,7 +46,7 @@ def _file(job: Job) -> Path:
 
 def _keep(job: Job, taps: Sequence[TapFacts]) -> None:
     text = json.dumps([asdict(tap) for tap in taps], indent=2)
-    write_atomically(_file(job), lambda path: path.write_text(text, encoding="utf-8"))
+    keep(_file(job), lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _calibrate(job: Job, scorer: Scorer) -> list[TapFacts]:

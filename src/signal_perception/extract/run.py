@@ -1,13 +1,14 @@
 """From clips to activations and spectral means: one pass over the test clips and their controls."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import zarr
 
-from signal_perception.extract import calibration, sinks, space
+from signal_perception.extract import calibration, shards, sinks, space
 from signal_perception.extract import store as stores
 from signal_perception.extract.job import Job, Model, facts_of
 from signal_perception.extract.sinks import BeyondFloat16
@@ -25,11 +26,11 @@ def extract(job: Job, label: str) -> None:
         taps = calibration.calibrated(job, model)
         facts = facts_of(job)
         space.refuse_too_large(job, facts, taps, label)
-        if not job.store.is_dir():
-            write_atomically(job.store, partial(stores.create, facts=facts, taps=taps))
-        wanted = units(job)
+        _begin(job, facts, taps)
+        wanted, work = units(job), partial(_blocks, job, taps)
+        sound = partial(_sound, job, _arrays(job, taps))
         try:
-            stream(wanted, partial(_blocks, job, taps), label=label, noun="block", prepare=model)
+            stream(wanted, work, label=label, noun="block", prepare=model, sound=sound)
         except BeyondFloat16 as found:
             _begin_again(job, taps, found.taps)
             continue
@@ -46,6 +47,43 @@ def units(job: Job) -> list[Unit[Videos]]:
     return [Unit(block, job.folder / "blocks" / f"{block.name}.npy") for block in blocks(kept)]
 
 
+def _begin(job: Job, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
+    """Make the store, or mend what a killed run left of it."""
+    if job.store.is_dir():
+        stores.mend(job.store, facts, taps)
+    else:
+        create = partial(stores.create, facts=facts, taps=taps)
+        # as units: what a loss of power costs, checksums show
+        write_atomically(job.store, create, durable=False)
+
+
+def _arrays(job: Job, taps: Sequence[TapFacts]) -> dict[Path, zarr.Array]:
+    """The arrays of activations, by their folders."""
+    folders = [stores.activation_folder(job.store, tap.tap) for tap in taps if job.kept]
+    return {folder: zarr.open_array(folder, mode="r") for folder in folders}
+
+
+def _sound(job: Job, arrays: Mapping[Path, zarr.Array], block: Videos) -> bool:
+    """Whether the activations of a finished block are in the store as they were written."""
+    rows = sorted(_rows(job, block.numbers).values())
+    return all(
+        shards.sound(folder, array, number, rows)
+        for folder, array in arrays.items()
+        for number in range(len(job.names))
+    )
+
+
+def _rows(job: Job, videos: Collection[int]) -> dict[int, int]:
+    """Row of a clip in the pass → its row in the store, of those of these videos that are kept."""
+    clips, wanted = job.extract.clips, set(videos)
+    return {
+        video * clips + clip: place * clips + clip
+        for place, video in enumerate(job.kept)
+        if video in wanted
+        for clip in range(clips)
+    }
+
+
 def _blocks(
     job: Job,
     taps: Sequence[TapFacts],
@@ -58,11 +96,7 @@ def _blocks(
     means = sinks.means_of(taps) if keep != "activations" else None
     heard: list[Sink] = [means] if means else []
     if keep != "means":
-        rows = {
-            video * clips + clip: place * clips + clip
-            for place, video in enumerate(job.kept)
-            for clip in range(clips)
-        }
+        rows = _rows(job, job.kept)
         heard.append(sinks.Activations(job.store, taps, rows, job.extract.pool))
 
     def finish(block: Videos) -> None:

@@ -37,7 +37,10 @@ def rows(clips: int, values: int, dtype: str) -> int:
 
 
 def prepare(folder: Path, array: zarr.Array) -> None:
-    """Make every shard of an array (input, video, …) at its full size, with its index."""
+    """Make every shard of an array (input, video, …) at its full size, with its index.
+
+    What is there already stays: of a shard that was cut short the clips that it still has.
+    """
     inputs, clips = array.shape[:2]
     assert array.shards is not None
     size = array.shards[1]
@@ -45,10 +48,9 @@ def prepare(folder: Path, array: zarr.Array) -> None:
     for number in range(inputs):
         for first in range(0, clips, size):
             count = min(size, clips - first)
-            with _file(folder, array, number, first).open("wb") as out:
-                # the file is as long as its chunks, which are holes until they are written
-                out.seek(count * chunk)
-                out.write(_index(size, count, chunk))
+            _prepare_one(
+                _file(folder, array, number, first), count * chunk, _index(size, count, chunk)
+            )
 
 
 def write(
@@ -68,6 +70,36 @@ def write(
             _write_at(file, part, row % size * records.shape[1])
         finally:
             os.close(file)
+
+
+def sound(folder: Path, array: zarr.Array, number: int, places: Sequence[int]) -> bool:
+    """Whether the clips in these rows of input `number` agree with their checksums.
+
+    The shards are there and have their indices: `prepare` was called.
+    """
+    assert array.shards is not None
+    size, length = array.shards[1], record(int(np.prod(array.shape[2:])), str(array.dtype))
+    for row in places:
+        with _file(folder, array, number, row).open("rb", buffering=0) as file:
+            file.seek(row % size * length)
+            content = file.read(length)
+        checksum = google_crc32c.value(content[:-_CHECKSUM]).to_bytes(_CHECKSUM, "little")
+        # a hole has no checksum: that of zeros is another
+        if len(content) < length or content[-_CHECKSUM:] != checksum:
+            return False
+    return True
+
+
+def _prepare_one(path: Path, end: int, index: bytes) -> None:
+    """end: of the chunks, bytes."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        # the file is as long as its chunks, which are holes until they are written
+        os.ftruncate(file, end + len(index))
+        if os.pread(file, len(index), end) != index:
+            os.pwrite(file, index, end)
+    finally:
+        os.close(file)
 
 
 def _records(values: NDArray) -> NDArray[np.uint8]:

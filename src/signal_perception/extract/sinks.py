@@ -9,7 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from signal_perception.extract import shards
-from signal_perception.extract.store import BINS, TapFacts
+from signal_perception.extract.store import BINS, TapFacts, activation_folder
 from signal_perception.fourier import sums
 from signal_perception.fourier.sums import Epsilons
 from signal_perception.inference.device import to_host
@@ -45,7 +45,7 @@ class Activations:
     ) -> None:
         self._taps = {tap.tap: tap for tap in taps}
         self._rows, self._pool = rows, pool
-        self._folders = {name: store / "activations" / name / "activation" for name in self._taps}
+        self._folders = {name: activation_folder(store, name) for name in self._taps}
         self._arrays = {name: _array(folder) for name, folder in self._folders.items()}
         self._clips: list[Clip] = []
         self._places: list[int] = []

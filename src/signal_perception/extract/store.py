@@ -35,7 +35,9 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from signal_perception.extract import partial, shards
 from signal_perception.fourier import definitions
+from signal_perception.pipeline import disk
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.units import write_atomically
 from signal_perception.stores import attributes_of, consolidate, open_checked
 
 DIMENSIONS = ("input", "video", "time", "height", "width", "channel")
@@ -103,7 +105,9 @@ class StoreFacts:
     weights: str = ""
 
 
-def create(path: Path, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
+def create(
+    path: Path, facts: StoreFacts, taps: Sequence[TapFacts], *, shards_too: bool = True
+) -> None:
     """Make a store whose activations are empty and whose means are still missing."""
     root = zarr.create_group(path, zarr_format=3, attributes=asdict(facts))
     part = facts.activations
@@ -128,7 +132,34 @@ def create(path: Path, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
             seconds = facts.seconds_per_frame * tap.frames_per_token
             _coordinate(group, "seconds", "time", seconds * np.arange(t))
             coordinates.copy(path / "activations" / tap.tap)
-            shards.prepare(path / "activations" / tap.tap / "activation", array)
+            if shards_too:
+                shards.prepare(activation_folder(path, tap.tap), array)
+
+
+def mend(path: Path, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
+    """Make a store that is not finished as `create` would, but for what its shards hold by now.
+
+    A file of metadata that is damaged or missing is written again, a shard gets back its size and
+    its index. Means are removed: they are written at the end.
+    """
+    shutil.rmtree(path / "means", ignore_errors=True)
+    fresh = path.with_name(f".fresh-{path.name}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    create(fresh, facts, taps, shards_too=False)
+    for file in sorted(each for each in fresh.rglob("*") if each.is_file()):
+        content, target = file.read_bytes(), path / file.relative_to(fresh)
+        if not target.is_file() or target.read_bytes() != content:
+            disk.remove(target)
+            write_atomically(target, lambda to, content=content: to.write_bytes(content))
+    shutil.rmtree(fresh)
+    for tap in taps if facts.activations else ():
+        folder = activation_folder(path, tap.tap)
+        shards.prepare(folder, zarr.open_array(folder, mode="r"))
+
+
+def activation_folder(path: Path, tap: str) -> Path:
+    """The folder of the array with a tap's activations."""
+    return path / "activations" / tap / "activation"
 
 
 def write_means(

@@ -109,6 +109,7 @@ def begin_others(script: Path) -> None:
     if asked == 1 or "WORLD_SIZE" in os.environ:
         return
     # imported here: a second, and one process needs none of it
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -125,4 +126,7 @@ def begin_others(script: Path) -> None:
     except ChildFailedError:
         # the process that failed has said why
         raise SystemExit(1) from None
+    except SignalException as stopped:
+        # the processes were told, and the first of them has said so
+        raise SystemExit(128 + stopped.sigval) from None
     raise SystemExit(0)

@@ -18,7 +18,7 @@ from signal_perception.clips.datasets import TestClips, TrainClips
 from signal_perception.clips.held import HeldStore, budget
 from signal_perception.clips.order import Step, epoch, steps_of
 from signal_perception.clips.settings import Input
-from signal_perception.finetune import speed, validation
+from signal_perception.finetune import kept, speed, validation
 from signal_perception.finetune.processes import Processes
 from signal_perception.finetune.settings import Recipe, Settings
 from signal_perception.finetune.trainer import Batch, Sums, Trainer
@@ -91,7 +91,7 @@ class _Run:
     ):
         entry, self._recipe = settings.model, settings.model.recipe
         self._files, self._processes, self._seed = files, processes, seed
-        self._name = f"{dataset}/{model}"
+        self._name, self._label = f"{dataset}/{model}", f"finetune {dataset} {model} {seed}"
         # videos that fit in memory are decoded once
         store = HeldStore(files.clips, budget() // processes.here)
         parts = validation.split(
@@ -142,8 +142,9 @@ class _Run:
         """All steps that are left."""
         self._resume()
         total = self._steps * self._recipe.epochs
-        label = f"finetune {self._name.replace('/', ' ')} {self._seed}"
-        speaks = Progress(total, label, "step", done=self._next) if self._processes.first else None
+        speaks = (
+            Progress(total, self._label, "step", done=self._next) if self._processes.first else None
+        )
         with speaks or nullcontext():
             while self._next < total:
                 self._epoch(speaks)
@@ -213,8 +214,8 @@ class _Run:
         return tuple(np.array(videos)[np.sort(order[:_SAMPLE])].tolist())
 
     def _resume(self) -> None:
-        if self._files.state.is_file():
-            state = torch.load(self._files.state, map_location="cpu", weights_only=True)
+        state = kept.read(self._files.state, self._label, speaks=self._processes.first)
+        if state is not None:
             self._rows, self._next = state["rows"], state["next"]
             self._trainer.restore(state["trainer"])
         if not self._processes.agree(self._next):
@@ -234,7 +235,7 @@ class _Run:
         """Keep the state of the run, as it is after the last step."""
         if self._processes.first:
             state = {"rows": self._rows, "next": self._next, "trainer": self._trainer.state()}
-            write_atomically(self._files.state, lambda path: torch.save(state, path))
+            kept.keep(state, self._files.state)
         self._speed.state_kept()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from signal_perception.clips.datasets import TestClips, test_clips
 from signal_perception.clips.store import ClipStore
@@ -36,7 +36,7 @@ from signal_perception.noise.grid import Plan
 from signal_perception.noise.layers import layers
 from signal_perception.noise.settings import Settings
 from signal_perception.noise.views import clean, shown
-from signal_perception.pipeline.units import Unit, stream, write_atomically
+from signal_perception.pipeline.units import Unit, finished, keep, stream
 from signal_perception.statistics.accuracy import ranking
 from signal_perception.vocabulary import CLIP
 
@@ -256,12 +256,13 @@ def _gradient(
     Its file serves the other workers and a run that goes on: all see the same bits.
     """
     file = cache / "gradient.safetensors"
-    if not file.exists():
+    if not finished(file):
         clips = test_clips(training, settings.model.input, seed=settings.seed)
         names = {piece.parameter for piece in registry.weights(model, scorer.model)}
         found = loss_gradient(scorer.model, sorted(names), _learnt_from(scorer, clips))
         host = {name: values.cpu().contiguous() for name, values in found.items()}
-        write_atomically(file, partial(save_file, host))
+        # not by `save_file`, which would leave a file of its own where it is killed
+        keep(file, lambda path: path.write_bytes(save(host)))
     return load_file(file, device=str(scorer.where))
 
 

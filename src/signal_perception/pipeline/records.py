@@ -36,7 +36,7 @@ from typing import Any
 
 import psutil
 
-from signal_perception.pipeline import progress, units, workers
+from signal_perception.pipeline import disk, progress, units, workers
 from signal_perception.pipeline.dvcfile import DVCFILE, Stage, declared
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import PARAMS
@@ -160,4 +160,4 @@ def _device() -> str:
 
 
 def _sizes(paths: tuple[Path, ...]) -> dict[str, int]:
-    return {each.as_posix(): units.size(each) for each in paths if each.exists()}
+    return {each.as_posix(): disk.size(each) for each in paths if each.exists()}

@@ -12,24 +12,37 @@ fingerprint leaves out what the units do not depend on; it stays when the stage 
 import hashlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from signal_perception.pipeline import units
+from signal_perception.pipeline import disk, exclusive, units
 from signal_perception.pipeline.dvcfile import Stage, declared
 
 SCRATCH = Path(".scratch")
+# Of stages at work, a file each; they stay, since a file that goes is no lock.
+_LOCKS = ".locks"
+# How the names of folders begin that are finished and to be deleted.
+_ASIDE = ".aside-"
+_RUN = re.compile("[0-9a-f]{16}")
 
 
 class Scratch:
-    """Work directory of one run of one stage, run from the project's root."""
+    """Work directory of one run of one stage, run from the project's root.
+
+    While the process lives no other has it: a second run of the stage is a UserError.
+    """
 
     def __init__(self, stage: Stage):
+        root = Path(os.environ.get("DVC_ROOT", ".")) / SCRATCH
         self._stage = stage
-        self._home = Path(os.environ.get("DVC_ROOT", ".")) / SCRATCH / stage.name
+        self._home = root / stage.name
         self._caches: set[Path] = set()
+        # of processes that train together the first has it
+        if os.environ.get("RANK", "0") == "0":
+            exclusive.take(root / _LOCKS / stage.name, stage.name)
+            self._sweep()
         self.path = self._home / fingerprint(stage)
         self.path.mkdir(parents=True, exist_ok=True)
 
@@ -55,20 +68,35 @@ class Scratch:
         self.forget()
 
     def forget(self) -> None:
-        """Remove all but caches, of a stage that is finished; nothing where that is done."""
+        """Remove all but caches, of a stage that is finished; nothing where that is done.
+
+        A folder is renamed before it is deleted: no later run finds half of it.
+        """
         if not self._home.exists():
             return
         for folder in self._home.iterdir():
-            if folder not in self._caches:
-                shutil.rmtree(folder)
+            if folder not in self._caches and not folder.name.startswith(_ASIDE):
+                folder.rename(folder.with_name(f"{_ASIDE}{folder.name}-{os.getpid()}"))
+        self._delete_set_aside()
         if not self._caches:
             self._home.rmdir()
+
+    def _sweep(self) -> None:
+        """Remove what killed runs of this stage left, here and beside its outputs."""
+        self._delete_set_aside()
+        disk.sweep(self._home)
+        for out in self._stage.outs:
+            disk.sweep_beside(out)
+
+    def _delete_set_aside(self) -> None:
+        for folder in self._home.glob(f"{_ASIDE}*"):
+            disk.remove(folder)
 
 
 def unfinished() -> list[str]:
     """Names of stages that were begun and not published, of the project in this folder."""
-    # a run's folder is its fingerprint alone, a cache has a name before it
-    folders = (folder for folder in SCRATCH.glob("*/*") if "-" not in folder.name)
+    # a run's folder is its fingerprint alone; a cache has a name before it, others begin with a dot
+    folders = (folder for folder in SCRATCH.glob("*/*") if _RUN.fullmatch(folder.name))
     return sorted({folder.parent.name for folder in folders})
 
 

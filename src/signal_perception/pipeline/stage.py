@@ -4,7 +4,6 @@ A stage is told what dvc.yaml declares for it, and nothing else: parameters, inp
 user's mistake ends it with one sentence and exit code 1, never with a traceback.
 """
 
-import errno
 import os
 import subprocess
 import sys
@@ -17,9 +16,17 @@ import typer
 from pydantic import ValidationError
 
 import signal_perception
-from signal_perception.pipeline import dvcfile, environment, lock, params, records, units
+from signal_perception.pipeline import (
+    dvcfile,
+    environment,
+    failures,
+    lock,
+    params,
+    records,
+    signals,
+)
 from signal_perception.pipeline.errors import UserError
-from signal_perception.pipeline.scratch import Scratch
+from signal_perception.pipeline.scratch import SCRATCH, Scratch
 from signal_perception.pipeline.text import on_one_line
 
 Settings = TypeVar("Settings", bound=params.Section)
@@ -27,8 +34,6 @@ Settings = TypeVar("Settings", bound=params.Section)
 # before the news that a file of weights is missing. The variable says that it has been done.
 _FIRST = ("synthesise", "decode")
 CHECKED = "SIGNAL_PERCEPTION_CHECKED"
-# Of a path that is too long.
-_LETTERS = 100
 # What this process has begun.
 _begun: list["Run"] = []
 
@@ -91,33 +96,34 @@ def start(stage: str, *names: str | int) -> Run:
     if stage in _FIRST and CHECKED not in os.environ:
         _refuse_a_study_that_would_stop()
     # of the processes that train together the first one looks
-    if os.environ.get("RANK", "0") == "0":
+    if _speaks():
         lock.refuse_damaged(run.stage)
     _begun.append(run)
     return run
 
 
 def run(main: Callable[..., None] | typer.Typer) -> None:
-    """Run a stage's `main` (its arguments become the command line) or a whole application."""
+    """Run a stage's `main` (its arguments become the command line) or a whole application.
+
+    A user's mistake, a full disk, a machine that cannot, and a signal that asks for the end are
+    one sentence each.
+    """
     try:
-        if isinstance(main, typer.Typer):
-            main()
-        else:
-            _take_names_from_dvc()
-            typer.run(_recorded(main))
+        with signals.heard():
+            if isinstance(main, typer.Typer):
+                main()
+            else:
+                _take_names_from_dvc()
+                typer.run(_recorded(main))
     except UserError as error:
         _end(str(error))
-    except OSError as error:
-        try:
-            units.raise_if_full(error, Path(error.filename or "."))
-        except UserError as sentence:
-            _end(str(sentence))
-        if isinstance(error, PermissionError) and error.filename:
-            _end(f"{error.filename} may not be read or written; change its rights.")
-        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) and error.filename:
-            name, why = str(error.filename), os.strerror(error.errno).lower()
-            _end(f"The path {name[:_LETTERS]}… of {len(name)} letters is refused: {why}.")
-        raise
+    except signals.Stopped as stopped:
+        _end(_said_of_a_stop(stopped), stopped.code)
+    except Exception as error:
+        sentence = failures.sentence(error)
+        if sentence is None:
+            raise
+        _end(sentence)
 
 
 def _take_names_from_dvc() -> None:
@@ -138,21 +144,41 @@ def _recorded(main: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(main)
     def wrapped(*arguments: Any, **named: Any) -> None:
-        main(*arguments, **named)
+        try:
+            main(*arguments, **named)
+        except EOFError as error:
+            # of which Typer would say "Aborted." and no more
+            raise RuntimeError("A file ended before its time.") from error
         # of the processes that train together the first speaks
-        if os.environ.get("RANK", "0") == "0":
+        if _speaks():
             while _begun:
                 _begun.pop().end()
 
     return wrapped
 
 
-def _end(sentence: str) -> None:
+def _speaks() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _said_of_a_stop(stopped: signals.Stopped) -> str:
+    if not _speaks():
+        return ""
+    if not _begun:
+        return f"Stopped by {stopped.name}; what was finished is kept, so run it again to go on."
+    return (
+        f"Stage {_begun[-1].stage.name} was stopped by {stopped.name}; finished work is kept in "
+        f"{SCRATCH}, and the next run goes on from there."
+    )
+
+
+def _end(sentence: str, code: int = 1) -> None:
     # DVC names the stage by itself; by hand the script's name helps
     place = os.environ.get("DVC_STAGE", Path(sys.argv[0]).name)
-    # names from a stranger's file are no commands for the terminal
-    print(f"error in {place}: {on_one_line(sentence)}", file=sys.stderr)
-    raise SystemExit(1) from None
+    if sentence:
+        # names from a stranger's file are no commands for the terminal
+        print(f"error in {place}: {on_one_line(sentence)}", file=sys.stderr)
+    raise SystemExit(code) from None
 
 
 def _refuse_a_study_that_would_stop() -> None:

@@ -19,7 +19,7 @@ from typing import TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
-from signal_perception.pipeline import environment
+from signal_perception.pipeline import environment, signals
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.progress import Progress
 
@@ -112,7 +112,8 @@ def _in_processes(
 ) -> list[Unit]:
     died = set()
     # spawn: a video reader or a CUDA context that was opened before a fork hangs in the child
-    with ProcessPool(processes, context=get_context("spawn")) as pool:
+    context, begin = get_context("spawn"), signals.end_with_parent
+    with ProcessPool(processes, context=context, initializer=begin) as pool:
         waiting = {
             cast("Future[object]", pool.schedule(work, (each,))): number
             for number, each in enumerate(units)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from signal_perception.commands.forecast import counts, networks, speeds, work
 from signal_perception.commands.forecast.counts import Counts
 from signal_perception.commands.forecast.work import Asked, Work
-from signal_perception.pipeline import records, units
+from signal_perception.pipeline import disk, records
 from signal_perception.pipeline.dvcfile import Stage, declared
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import Params, plain
@@ -175,7 +175,7 @@ def _then(asked: Asked, one: Mapping[str, Any], root: Path, params: Params) -> A
     now, then = 0, 0
     for path, size in one.get("inputs", {}).items():
         if path.startswith("data/clips/") and (root / path).exists():
-            now, then = now + units.size(root / path), then + size
+            now, then = now + disk.size(root / path), then + size
     known = counts.decoded(root, asked.item["dataset"], params.decode)
     if not now or known is None:
         return asked
