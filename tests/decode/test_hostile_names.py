@@ -40,9 +40,10 @@ def test_a_label_is_a_text_from_the_list_to_the_table(tmp_path: Path, label: str
     found = from_folder(_two(tmp_path, label, label), "list.csv")
     assert set(found.classes) == {"b", label}
     assert {video.group for video in found.videos if video.id.startswith("a/")} == {label}
-    fine = {"decoded": 1, "codec": "", "verdict": "ok", "sha256": "1" * 64, "frames_hash": ""}
+    texts = {"codec": "", "decoder": "", "verdict": "ok", "sha256": "1" * 64, "frames_hash": ""}
+    fine = dict.fromkeys(table.KIND.columns, 1) | texts
     rows = [
-        {"id": video.id, "label": video.label, "split": video.split, "group": video.group} | fine
+        fine | {"id": video.id, "label": video.label, "split": video.split, "group": video.group}
         for video in found.videos
     ]
     (tmp_path / "part.json").write_text(json.dumps(rows))
@@ -127,7 +128,7 @@ ODD_FILES = (
 
 def test_odd_names_of_files_are_kept_as_they_are(tmp_path: Path) -> None:
     film = write(tmp_path / "film.avi", moving(3), "mpeg4").read_bytes()
-    raw = tree(tmp_path / "raw", *(f"-a =1 'b'/{name}" for name in ODD_FILES))
+    raw = tree(tmp_path / "raw", *(f"a =1 'b'/{name}" for name in ODD_FILES))
     for path in raw.rglob("*.*"):
         path.write_bytes(film)
     found = from_folder(raw)
@@ -141,5 +142,5 @@ def test_odd_names_of_files_are_kept_as_they_are(tmp_path: Path) -> None:
     read = table.read(tmp_path / "table.csv")
     assert set(read["verdict"]) == {"ok"} and set(read["decoder"]) == {"decord"}
     assert set(read["id"]) == {video.id for video in found.videos}
-    assert table.classes(read) == ["-a =1 'b'"]
+    assert table.classes(read) == ["a =1 'b'"]
     assert len(table.same_frames(read)) == len(found.split("test"))
