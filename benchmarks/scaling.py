@@ -28,12 +28,15 @@ _CORES, _MACHINE, _CLIPS = 16, 8, 8
 _DOUBLING, _DISK = 0.95, 10e9
 # Videos of a unit: a shard of clips, a block of activations or features. Pixels of a frame.
 _SHARD, _BLOCK, _PIXELS = 64, 32, 240 * 340
+# More units of a stage than this are simulated as so many larger ones.
+_MOST = 2048
 _ASSUMED = (
     f"Assumed: {_CORES} cores beside each GPU and {_MACHINE} GPUs a machine; a shared disk of "
     f"{_DISK / 1e9:.0f} GB/s; a training takes a GPU for every {_CLIPS} clips of its batch, on "
-    f"one machine, and keeps {_DOUBLING} of its speed at each doubling; frames of {_PIXELS} pixels; "
-    f"shards of {_SHARD} videos, blocks of {_BLOCK}; evaluate takes one GPU, probe one "
-    "machine's cores, a process for each tap; Dask and DVC beside the starts of stages cost nothing."
+    f"one machine, and keeps {_DOUBLING} of its speed at each doubling; frames of {_PIXELS} "
+    f"pixels; shards of {_SHARD} videos, blocks of {_BLOCK}; evaluate takes one GPU, probe the "
+    "cores of one machine, a process for each tap; Dask and DVC beside the starts of stages cost "
+    "nothing."
 )
 
 
@@ -147,7 +150,7 @@ def _of_model(
     width = max(1, min(gpus, _MACHINE, entry.recipe.batch // _CLIPS))
     doublings = width.bit_length() - 1
     name = f"{dataset}-{model}"
-    blocks, all_blocks = whose * -(-test // _BLOCK), whose * -(-(train + test) // _BLOCK)
+    blocks, all_blocks = _units(test, _BLOCK, whose), _units(train + test, _BLOCK, whose)
     cells = _cells(model)
     network = networks.sizes(model, entry.network, entry.input)
 
@@ -180,10 +183,13 @@ def _decode(dataset: str, videos: int) -> Stage:
     rates = speeds.reference()["stages"]["decode"]["amounts"]
     frames = _FRAMES[dataset]
     video = frames / 1e3 * rates["frames"]["any"] + frames * _PIXELS / 1e9 * rates["pixels"]["any"]
-    size = 0.24 * frames * _PIXELS * _SHARD
-    return Stage(
-        "decode", (), -(-videos // _SHARD), video * _SHARD, size, width=0, start=_start("decode")
-    )
+    units, size = _units(videos, _SHARD, 1), 0.24 * frames * _PIXELS * videos
+    start = _start("decode")
+    return Stage("decode", (), units, video * videos / units, size / units, width=0, start=start)
+
+
+def _units(videos: int, each: int, times: int) -> int:
+    return min(_MOST, times * -(-videos // each))
 
 
 @cache

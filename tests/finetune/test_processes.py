@@ -115,8 +115,8 @@ def test_two_launchers_train_as_one_machine_does(tmp_path: Path) -> None:
 
 
 def _agree(one: Path, two: Path) -> None:
-    curves = [pd.read_csv(folder / "curve.csv") for folder in (two, one)]
-    pd.testing.assert_frame_equal(*curves, rtol=1e-4)
+    curve, expected = (pd.read_csv(folder / "curve.csv") for folder in (two, one))
+    pd.testing.assert_frame_equal(curve, expected, rtol=1e-4)
     weights = load_file(one / "weights.safetensors")
     for name, value in load_file(two / "weights.safetensors").items():
         given = weights[name]
