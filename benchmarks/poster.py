@@ -78,10 +78,10 @@ def costs(
     settings: params.Params,
     dataset: str,
     model: str,
-    videos: Mapping[str, tuple[int, int, int]] = VIDEOS,
+    sets: Mapping[str, tuple[int, int, int]] = VIDEOS,
 ) -> Iterator[Cost]:
-    """The stages of a model on a data set; of one that is not the poster's, by its `videos`."""
-    train, test, classes = videos[dataset]
+    """The stages of a model on a data set; of one that is not the poster's, by `sets`."""
+    train, test, classes = sets[dataset]
     forward, training = speeds.reference()["gpu"]["clips_per_second"][model]
     entry = settings.model(model, dataset if dataset in VIDEOS else next(iter(VIDEOS)))
     network = networks.sizes(model, entry.network, entry.input)
