@@ -88,7 +88,7 @@ def test_a_stage_that_fails_holds_up_those_alone_that_read_from_it(
     )
     assert (folder / "logs/failed/b.log").read_text() == "no such thing\n"
     said = capsys.readouterr().out.splitlines()
-    assert {"fine", "d ran", "b failed; what does not read from it goes on."} <= {*said}
+    assert {"fine", "d ran"} <= {*said}
     assert not {"c ran", "e ran"} & {*said}
 
 
