@@ -11,9 +11,10 @@ run whole stages of different models and data sets side by side.
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from signal_perception.clips.views import views_of
 from signal_perception.commands.forecast import networks, speeds
@@ -39,24 +40,24 @@ class Cost:
 
 def measure() -> Iterator[str]:
     """The table, a line at a time."""
-    settings = _poster()
-    costs = [
+    settings = poster_settings()
+    found = [
         cost
         for dataset in settings.study.datasets
         for model in settings.study.models
         for _ in settings.study.seeds
-        for cost in _costs(settings, dataset, model)
+        for cost in costs(settings, dataset, model)
     ]
     yield "| Stage | GB | hours, one GPU | hours, eight |"
     yield "|---|---|---|---|"
-    stages = list(dict.fromkeys(cost.stage for cost in costs))
+    stages = list(dict.fromkeys(cost.stage for cost in found))
     for stage in stages:
-        own = [cost for cost in costs if cost.stage == stage]
+        own = [cost for cost in found if cost.stage == stage]
         yield _row(stage, own)
-    yield _row("all", costs)
+    yield _row("all", found)
 
 
-def _poster() -> params.Params:
+def poster_settings() -> params.Params:
     """The parameters with the poster's preset, which leaves the project's own as they are."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -68,10 +69,21 @@ def _poster() -> params.Params:
         return params.load(root)
 
 
-def _costs(settings: params.Params, dataset: str, model: str) -> Iterator[Cost]:
-    train, test, classes = VIDEOS[dataset]
+def noise_settings(settings: params.Params, entry: Any) -> NoiseSettings:
+    """What the noise of the study is on a model, `entry` of the parameters."""
+    return NoiseSettings.model_construct(seed=settings.seed, noise=settings.noise, model=entry)
+
+
+def costs(
+    settings: params.Params,
+    dataset: str,
+    model: str,
+    sets: Mapping[str, tuple[int, int, int]] = VIDEOS,
+) -> Iterator[Cost]:
+    """The stages of a model on a data set; of one that is not the poster's, by `sets`."""
+    train, test, classes = sets[dataset]
     forward, training = speeds.reference()["gpu"]["clips_per_second"][model]
-    entry = settings.model(model, dataset)
+    entry = settings.model(model, dataset if dataset in VIDEOS else next(iter(VIDEOS)))
     network = networks.sizes(model, entry.network, entry.input)
     views = views_of(settings.views, entry.protocol)
     each, shown = views.clips * views.crops, len(inputs(settings.views.controls))
@@ -89,8 +101,7 @@ def _costs(settings: params.Params, dataset: str, model: str) -> Iterator[Cost]:
     yield Cost("extract", whose * _EXTRACTION * clips / forward, size)
     videos = whose * (train + test)
     yield Cost("features", videos / forward, videos * 4 * network.channels)
-    told = NoiseSettings.model_construct(seed=settings.seed, noise=settings.noise, model=entry)
-    units = networks.units(told, model)
+    units = networks.units(noise_settings(settings, entry), model)
     passes = units.passes + units.heard
     scored = test * (each if settings.noise.views == "all" else 1)
     yield Cost("noise", passes * scored / forward, (units.cells + units.heard) * test * 4 * classes)

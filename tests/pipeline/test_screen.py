@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from signal_perception.pipeline import lanes, screen
+from signal_perception.pipeline import lane, screen
 
 _PROGRESS = "noise shapes swin 0: 92 of 432 units, 9.13/s, 37 s left loss [0.2]"
 
@@ -42,4 +42,4 @@ def test_the_advice_of_dvc_is_left_out() -> None:
         "\tdvc config core.autostage true\n",
         "Use `dvc push` to send your updates to remote storage.\n",
     ]  # fmt: skip
-    assert list(lanes.without_hints(said)) == said[:3]
+    assert list(lane.without_hints(said)) == said[:3]

@@ -2,11 +2,10 @@
 
 import os
 import signal
+import time
 import uuid
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -104,45 +103,26 @@ def test_a_process_that_was_killed_is_no_fault_of_its_unit(
         )
 
 
-def test_on_a_cluster_too_units_that_bring_down_their_process_are_answered(
+def slow_or_poisoned(folder: Path, number: int) -> None:
+    """A unit of work: 1 fails at once, the others take a while."""
+    if number == 1:
+        (folder / "begun").touch()
+        while not (folder / "2-begun").exists():
+            time.sleep(0.01)
+        raise UserError("1 is poisoned")
+    (folder / f"{number}-begun").touch()
+    time.sleep(0.5)
+    square(folder, number)
+
+
+def test_what_others_are_at_is_finished_when_a_unit_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    distributed = pytest.importorskip("distributed")
-
-    class Lost:
-        """A cluster that gives up the units 1 and 3."""
-
-        def __init__(self, address: str):
-            assert address == "tcp://there"
-
-        def __enter__(self) -> "Lost":
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def map(self, work, units, *, pure: bool) -> list:
-            found = []
-            for number in units:
-                future: Future = Future()
-                if number in (1, 3):
-                    future.set_exception(
-                        distributed.KilledWorker(
-                            str(number), SimpleNamespace(address="tcp://worker"), 4
-                        )
-                    )
-                else:
-                    future.set_result(work(number))
-                found.append(future)
-            return found
-
-    monkeypatch.setattr(distributed, "Client", Lost)
-    monkeypatch.setattr(distributed, "as_completed", list)
-    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://there")
-    assert workers.run(range(5), partial(square, tmp_path), label="squares", isolate=True) == [1, 3]
-    assert _results(tmp_path) == {str(n): str(n**2) for n in (0, 2, 4)}
-    with pytest.raises(UserError, match="Dask gave a unit of work up"):
-        workers.run(range(5), partial(square, tmp_path), label="squares")
+    monkeypatch.setenv("SIGNAL_PERCEPTION_WORKERS", "2")
+    with pytest.raises(UserError, match="1 is poisoned"):
+        workers.run(range(1, 12), partial(slow_or_poisoned, tmp_path), label="squares")
+    assert (tmp_path / "2").read_text(encoding="utf-8") == "4"
+    assert not (tmp_path / "11-begun").exists()
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two"])

@@ -16,6 +16,7 @@ from signal_perception.pipeline.errors import UserError
 
 # How long one may wait for another, which writes weights or reads a slow disk.
 _PATIENCE = timedelta(hours=1)
+_GOES_ON = "run the stage again, and it goes on after its last finished epoch"
 
 
 class Processes:
@@ -41,7 +42,8 @@ class Processes:
             by_type.setdefault(tensor.dtype, []).append(tensor)
         for parts in by_type.values():
             flat = torch.cat([part.detach().reshape(-1) for part in parts])
-            distributed.all_reduce(flat)
+            with self._together():
+                distributed.all_reduce(flat)
             for part, total in zip(parts, flat.split([part.numel() for part in parts])):
                 part.detach().copy_(total.view(part.shape))
 
@@ -58,7 +60,21 @@ class Processes:
     def wait(self) -> None:
         """Until all are here."""
         if self.count > 1:
-            distributed.barrier()
+            with self._together():
+                distributed.barrier()
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """UserError where another process does not answer any more."""
+        try:
+            yield
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise UserError(
+                f"One of the {self.count} processes that train together is gone (killed, out of "
+                f"memory, or its machine lost: {str(error).splitlines()[0]}); {_GOES_ON}."
+            ) from None
 
 
 @contextmanager
@@ -100,13 +116,18 @@ def _join(count: int) -> Processes:
     return Processes(int(os.environ["RANK"]), count, here)
 
 
+def asked() -> int:
+    """SIGNAL_PERCEPTION_PROCESSES: how many processes, each with a GPU, train one model."""
+    return environment.number(environment.PROCESSES) or 1
+
+
 def begin_others(script: Path) -> None:
     """Run the script again by torchrun where SIGNAL_PERCEPTION_PROCESSES asks for several.
 
     Does not return then: it exits as the processes do.
     """
-    asked = environment.number(environment.PROCESSES) or 1
-    if asked == 1 or "WORLD_SIZE" in os.environ:
+    count = asked()
+    if count == 1 or "WORLD_SIZE" in os.environ:
         return
     # imported here: a second, and one process needs none of it
     from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -116,14 +137,20 @@ def begin_others(script: Path) -> None:
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
-        nproc_per_node=asked,
+        nproc_per_node=count,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,
     )
     try:
         elastic_launch(config, sys.executable)(str(script), *sys.argv[1:])
-    except ChildFailedError:
+    except ChildFailedError as failed:
+        rank, first = failed.get_first_failure()
+        if first.exitcode < 0:
+            raise UserError(
+                f"Process {rank} of the {count} that train together was ended by "
+                f"{first.signal_name()}; {_GOES_ON}."
+            ) from None
         # the process that failed has said why
         raise SystemExit(1) from None
     except SignalException as stopped:

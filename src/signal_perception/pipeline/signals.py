@@ -1,4 +1,7 @@
-"""Signals that ask a process to end, as an exception, so that all that must be undone is undone."""
+"""Signals that ask a process to end: an exception, so that all is undone that must be, or a note.
+
+A note is for a program that ends others in an order of its own.
+"""
 
 import multiprocessing
 import os
@@ -56,6 +59,37 @@ def heard() -> Iterator[None]:
         raise
     for number, known in usual.items():
         signal.signal(number, known)
+
+
+class Asked:
+    """The signals that have come. first: the first one's name, "" before. times: how many."""
+
+    def __init__(self) -> None:
+        self.first = ""
+        self.times = 0
+
+    def __bool__(self) -> bool:
+        return self.times > 0
+
+    def _note(self, number: int, frame: object) -> None:
+        self.first = self.first or signal.Signals(number).name
+        self.times += 1
+
+
+@contextmanager
+def noted() -> Iterator[Asked]:
+    """Note SIGINT, SIGTERM and SIGHUP; those that are ignored stay so (nohup, a shell's &)."""
+    asked = Asked()
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in _ASKING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, asked._note)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def end_with_parent() -> None:

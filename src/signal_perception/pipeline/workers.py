@@ -7,19 +7,19 @@ among the lanes that run stages side by side).
 """
 
 import os
-import signal
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
-from importlib.util import find_spec
 from multiprocessing import get_context
+from signal import SIGKILL
 from threading import Lock
 from typing import TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
-from signal_perception.pipeline import environment, signals
+from signal_perception.pipeline import cluster, ends, environment, signals
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.progress import Progress
 
@@ -27,11 +27,6 @@ Unit = TypeVar("Unit")
 
 LANES = environment.LANES
 
-# How a process ends by a fault of its own.
-_FAULTS = {
-    -number
-    for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
-}
 _PREPARING = Lock()
 
 
@@ -47,6 +42,9 @@ def run(
     together: bool = False,
 ) -> list[Unit]:
     """Call `work` once with each of `units`; the first error ends the run and is raised here.
+
+    On a cluster a unit that fails is tried elsewhere, and the others are done before one that fails
+    everywhere ends the run. Units are idempotent: a lost worker's may be done twice.
 
     Parameters
     ----------
@@ -73,7 +71,7 @@ def run(
             if prepare:
                 work = partial(_alone, work) if together else work
                 work = partial(_prepared, uuid.uuid4().hex, prepare, work)
-            return _on_dask(address, units, work, progress, isolate)
+            return cluster.run(address, units, work, progress, isolate)
         if processes > 1 or (units and isolate):
             return _in_processes(processes, units, work, progress, isolate)
         if units and prepare:
@@ -111,70 +109,45 @@ def _in_processes(
     isolate: bool,
 ) -> list[Unit]:
     died = set()
+    left = deque(enumerate(units))
+    waiting: dict[Future[object], int] = {}
     # spawn: a video reader or a CUDA context that was opened before a fork hangs in the child
     context, begin = get_context("spawn"), signals.end_with_parent
     with ProcessPool(processes, context=context, initializer=begin) as pool:
-        waiting = {
-            cast("Future[object]", pool.schedule(work, (each,))): number
-            for number, each in enumerate(units)
-        }
         try:
-            for future in as_completed(waiting):
-                try:
-                    future.result()
-                except ProcessExpired as end:
-                    if not isolate or end.exitcode not in _FAULTS:
-                        raise UserError(_end(end.exitcode)) from None
-                    died.add(waiting[future])
-                else:
-                    progress.advance()
+            while left or waiting:
+                # one more than there are processes, so that none waits for its next unit
+                while left and len(waiting) <= processes:
+                    number, each = left.popleft()
+                    waiting[cast("Future[object]", pool.schedule(work, (each,)))] = number
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    number = waiting.pop(future)
+                    try:
+                        future.result()
+                    except ProcessExpired as end:
+                        if not isolate or end.exitcode not in ends.FAULTS:
+                            raise UserError(_end(end.exitcode, units[number])) from None
+                        died.add(number)
+                    else:
+                        progress.advance()
+        except Exception:
+            # what other processes are at is finished, and kept
+            wait(waiting)
+            pool.stop()
+            raise
         except BaseException:
             pool.stop()
             raise
     return [units[number] for number in sorted(died)]
 
 
-def _end(code: int) -> str:
-    if code == -signal.SIGKILL:
-        return (
-            "A worker process was killed (signal 9), most likely for want of memory; set "
-            "SIGNAL_PERCEPTION_WORKERS to a smaller number."
-        )
+def _end(code: int, unit: object) -> str:
+    fewer = "; set SIGNAL_PERCEPTION_WORKERS to a smaller number" if code == -SIGKILL else ""
     return (
-        f"A worker process ended with exit code {code} in the middle of its work; what other "
-        "workers finished is kept."
+        f"The unit {ends.name(unit)} is not done: {ends.said(code)}{fewer}. What other workers "
+        "finished is kept."
     )
-
-
-def _on_dask(
-    address: str,
-    units: Sequence[Unit],
-    work: Callable[[Unit], object],
-    progress: Progress,
-    isolate: bool,
-) -> list[Unit]:
-    if find_spec("distributed") is None:
-        raise UserError(
-            "DASK_SCHEDULER_ADDRESS is set but the package distributed is not installed; run pip "
-            "install -e '.[cluster]' or unset it."
-        )
-    from distributed import Client, KilledWorker
-    from distributed import as_completed as as_dask_completed
-
-    died = set()
-    with Client(address) as client:
-        futures = client.map(work, units, pure=False)
-        waiting = {future: number for number, future in enumerate(futures)}
-        for future in as_dask_completed(waiting):
-            try:
-                future.result()
-            except KilledWorker as end:
-                if not isolate:
-                    raise UserError(f"Dask gave a unit of work up: {end}.") from None
-                died.add(waiting[future])
-            else:
-                progress.advance()
-    return [units[number] for number in sorted(died)]
 
 
 def _alone(work: Callable[..., object], prepared: object, unit: object) -> None:
@@ -188,7 +161,12 @@ def _prepared(
     """On a Dask worker: keep what `prepare` makes with the worker itself while one run lasts."""
     from distributed import get_worker
 
-    worker = get_worker()
+    try:
+        worker = get_worker()
+    except ValueError:
+        # a unit apart from the worker, which it might bring down
+        work(prepare(), unit)
+        return
     # units of one worker may run in several threads
     with _PREPARING:
         if getattr(worker, "signal_perception_run", None) != run:
