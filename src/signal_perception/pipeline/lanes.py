@@ -66,17 +66,32 @@ def repro(stages: Sequence[str], upstream: Mapping[str, set[str]], lanes: int, g
                     )
 
 
-def changed() -> dict[str, list]:
+def changed(*, elsewhere: bool = False) -> dict[str, list]:
     """Stages whose inputs, code, parameters or outputs differ from dvc.lock, by `dvc status`.
 
     With what differs, as DVC says it: {"changed deps": {path: "modified"}}, "changed command", ….
+    elsewhere: data that is missing counts as it stands in dvc.lock: it is on another machine.
     """
     asked = subprocess.run(
         [*_DVC, "status", "--json"], stdout=subprocess.PIPE, text=True, check=False
     )
     if asked.returncode != 0:
         raise UserError("DVC cannot tell what has changed (its message stands above); mend it.")
-    return dict(json.loads(asked.stdout))
+    found = dict(json.loads(asked.stdout))
+    return {name: what for name, what in found.items() if not (elsewhere and _is_elsewhere(what))}
+
+
+def _is_elsewhere(differences: Iterable[str | Mapping[str, Mapping[str, str]]]) -> bool:
+    """Whether a stage differs from dvc.lock in nothing but data that is missing."""
+    return all(
+        isinstance(each, Mapping)
+        and all(
+            what in ("deleted", "not in cache")
+            for paths in each.values()
+            for what in paths.values()
+        )
+        for each in differences
+    )
 
 
 def with_downstream(stages: Iterable[str], upstream: Mapping[str, set[str]]) -> list[str]:
