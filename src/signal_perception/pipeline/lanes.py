@@ -22,6 +22,8 @@ from signal_perception.pipeline.stage import CHECKED
 # Memory that a stage of the default study stays below, bytes.
 _MEMORY = 2 << 30
 _DVC = [sys.executable, "-m", "dvc"]
+# What DVC says of data that is not here, and where data lies.
+_MISSING, _DATA = ("deleted", "not in cache"), "data/"
 # What DVC says after every stage; `HINT` says it once.
 _HINTS = (
     "To track the changes with git, run:",
@@ -82,13 +84,13 @@ def changed(*, elsewhere: bool = False) -> dict[str, list]:
 
 
 def _is_elsewhere(differences: Iterable[str | Mapping[str, Mapping[str, str]]]) -> bool:
-    """Whether a stage differs from dvc.lock in nothing but data that is missing."""
+    """Whether a stage differs from dvc.lock in nothing but missing data; tables are in Git."""
     return all(
         isinstance(each, Mapping)
         and all(
-            what in ("deleted", "not in cache")
+            what in _MISSING and path.startswith(_DATA)
             for paths in each.values()
-            for what in paths.values()
+            for path, what in paths.items()
         )
         for each in differences
     )

@@ -91,9 +91,9 @@ def pull(paths: Collection[Path] | None = None) -> Moved:
             if paths is None:
                 repo.stage_cache.pull(None)
         missing = tuple(_path(out) for out in outs if _is_missing(out))
-        here = [out for out in outs if out.use_cache and _path(out) not in missing]
-        if here:
-            repo.checkout(targets=[out.fs_path for out in here], allow_missing=True)
+        for out in outs:
+            if out.use_cache and _path(out) not in missing:
+                out.checkout()
     return Moved(files, remote, missing)
 
 
@@ -154,18 +154,15 @@ def _heard() -> Iterator[list[str]]:
             error = record.exc_info[1] if record.exc_info else None
             found.append(_sentence(error) if error else record.getMessage())
 
-    handler = Hears(logging.ERROR)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
-    before = [logger.propagate for logger in loggers]
+    before = [logger.handlers for logger in loggers]
     for logger in loggers:
-        logger.addHandler(handler)
-        logger.propagate = False
+        logger.handlers, logger.propagate = [Hears(logging.ERROR)], False
     try:
         yield found
     finally:
-        for logger, propagate in zip(loggers, before, strict=True):
-            logger.removeHandler(handler)
-            logger.propagate = propagate
+        for logger, handlers in zip(loggers, before, strict=True):
+            logger.handlers, logger.propagate = handlers, True
 
 
 def _outputs(repo: "Repo") -> list["Output"]:
