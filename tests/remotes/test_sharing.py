@@ -34,13 +34,12 @@ def test_a_clone_has_the_study_and_runs_nothing_again(
         remote.add(owner)
         monkeypatch.chdir(owner)
         remotes.remember()
-        assert remotes.push({_PRIVATE}).files > 0
-        assert remotes.push({_PRIVATE}).files == 0
+        assert shared.move(owner, f"push({{Path('{_PRIVATE}')}})").files > 0
 
         ran.unlink()
         monkeypatch.chdir(shared.clone(owner, tmp_path / "clone"))
         shutil.rmtree(owner)
-        moved = remotes.pull()
+        moved = shared.move(Path(), "pull()")
         here = shared.contents(Path())
         assert moved.missing == (_PRIVATE,)
         assert here == {

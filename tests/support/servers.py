@@ -207,7 +207,7 @@ def _end(process: subprocess.Popen, how: int = signal.SIGTERM) -> None:
     if process.poll() is None:
         process.send_signal(how)
         try:
-            process.wait(timeout=5)
+            process.wait(timeout=2)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

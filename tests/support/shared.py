@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from signal_perception.pipeline.remotes import Moved
 from tests.support import project
 
+_BEFORE = "from pathlib import Path; from signal_perception.pipeline import remotes"
 _DVC = """
 stages:
   decode:
@@ -85,3 +87,10 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in found
         if path.is_file() and path.name != ".gitignore"
     }
+
+
+def move(folder: Path, call: str) -> Moved:
+    """What `remotes.<call>` did, in a process of its own: clients of servers leave sockets open."""
+    done = project.run(folder, sys.executable, "-c", f"{_BEFORE}; print(repr(remotes.{call}))")
+    assert done.returncode == 0, done.stderr
+    return eval(done.stdout.splitlines()[-1], {"Moved": Moved, "PosixPath": Path})

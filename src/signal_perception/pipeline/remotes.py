@@ -7,7 +7,7 @@ tables: `remember` enters them, and `push` and `pull` move them, so that any run
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,15 +19,8 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
     from dvc_data.hashfile.hash_info import HashInfo
 
-# Protocol of a remote's address → the extra of this package that knows it.
-_EXTRAS = {
-    "s3": "s3",
-    "ssh": "ssh",
-    "webdav": "webdav",
-    "webdavs": "webdav",
-    "gs": "gs",
-    "azure": "azure",
-}
+# Extras of this package that bring DVC's part for a protocol of the same name.
+_EXTRAS = ("azure", "gs", "s3", "ssh", "webdav")
 _LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 
 
@@ -70,7 +63,7 @@ def push(private: Collection[Path]) -> Moved:
                 "There is nothing to share: dvc.lock names no results; run signal-perception repro."
             )
         missing = tuple(_path(out) for out in outs if _is_missing(out))
-        with _connected(remote, "share"):
+        with _connected(repo, remote, "share"):
             moved = repo.cloud.push(_objects(outs))
             repo.stage_cache.push(None)
     return Moved(len(moved.transferred), remote, missing)
@@ -84,7 +77,7 @@ def pull(paths: Collection[Path] | None = None) -> Moved:
     with _project() as repo:
         remote = _remote(repo)
         outs = [out for out in _outputs(repo) if paths is None or _path(out) in paths]
-        with _connected(remote, "fetch"):
+        with _connected(repo, remote, "fetch"):
             # the lists of what is in a folder come first
             files = len(repo.cloud.pull(_hashes(outs)).transferred)
             files += len(repo.cloud.pull(_objects(outs)).transferred)
@@ -121,19 +114,17 @@ def _remote(repo: "Repo") -> str:
 
 
 @contextmanager
-def _connected(remote: str, command: str) -> Iterator[None]:
+def _connected(repo: "Repo", remote: str, command: str) -> Iterator[None]:
     """Whatever breaks in a transfer, as one sentence. DVC's own lines are heard, not printed."""
     from dvc.fs import RemoteMissingDepsError
 
     with _heard() as complaints:
         try:
+            _ask(repo)
             yield
-        except RemoteMissingDepsError:
-            protocol = remote.partition("(")[2].partition(":")[0]
-            extra = _EXTRAS.get(protocol, protocol)
-            raise UserError(
-                f"Remote {remote} needs DVC's part for {protocol}: pip install -e '.[{extra}]'."
-            ) from None
+            _ask(repo)
+        except (ImportError, RemoteMissingDepsError):
+            raise UserError(_lacking(remote)) from None
         except Exception as error:
             # every protocol has errors of its own, and none is of this program's making
             complaints.append(_sentence(error))
@@ -142,6 +133,20 @@ def _connected(remote: str, command: str) -> Iterator[None]:
             f"Remote {remote} gave no answer or broke off ({complaints[0]}); see that it can be "
             f"reached, then run signal-perception {command} again: what has arrived stays."
         )
+
+
+def _ask(repo: "Repo") -> None:
+    """Let the remote say that it is there: one that is away passes for one that has nothing."""
+    store = repo.cloud.get_remote_odb()
+    with suppress(FileNotFoundError):
+        store.fs.info(store.path)
+
+
+def _lacking(remote: str) -> str:
+    protocol = remote.partition("(")[2].partition(":")[0]
+    package = protocol.removesuffix("s") if protocol == "webdavs" else protocol
+    how = f"-e '.[{package}]'" if package in _EXTRAS else f"dvc-{package}"
+    return f"Remote {remote} needs DVC's part for {protocol}, which is not here: pip install {how}."
 
 
 @contextmanager
