@@ -36,7 +36,7 @@ _HINTS = (
 )
 HINT = (
     "To keep these results in Git: git add dvc.lock reports && git commit. To share the data "
-    "behind them: dvc push (after dvc remote add)."
+    "behind them: signal-perception share."
 )
 
 
