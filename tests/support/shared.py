@@ -8,7 +8,10 @@ from pathlib import Path
 from signal_perception.pipeline.remotes import Moved
 from tests.support import project
 
-_BEFORE = "from pathlib import Path; from signal_perception.pipeline import remotes"
+_BEFORE = (
+    f"import sys; sys.path.insert(0, {str(project.ROOT / 'src')!r}); "
+    "from pathlib import Path; from signal_perception.pipeline import remotes"
+)
 _DVC = """
 stages:
   decode:
