@@ -16,7 +16,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-all lint parity bench upgrade clean
+.PHONY: help repro share fetch test test-all lint parity bench upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,12 @@ help: ## list the targets
 repro: $(READY) ## run the study, or PRESET=name; only what changed runs again
 	@$(if $(PRESET),$(RUN) signal-perception use $(PRESET))
 	@$(RUN) signal-perception repro
+
+share: $(READY) ## send the results to the remote of DVC
+	@$(RUN) signal-perception share
+
+fetch: $(READY) ## fetch the results from the remote of DVC
+	@$(RUN) signal-perception fetch
 
 test: $(READY) ## run the tests (minutes, 2 cores)
 	@$(RUN) pytest -m "not slow"

@@ -154,11 +154,44 @@ def repro(
         ),
     ] = None,
     dry: Annotated[bool, typer.Option("--dry", help="List the stages, run nothing.")] = False,
+    pull: Annotated[
+        bool,
+        typer.Option(
+            "--pull",
+            help="Take missing data as up to date; fetch from the remote what a changed stage "
+            "reads.",
+        ),
+    ] = False,
 ) -> None:
     """Check the study, then bring every stage that changed up to date."""
     from signal_perception.commands import repro as command
 
-    command.repro(at_once, dry)
+    command.repro(at_once, dry, pull)
+
+
+@app.command()
+def share(
+    frames: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DATASET",
+            help="Send the decoded frames of DATASET, too; those of synthetic videos go anyway.",
+            autocompletion=place.datasets,
+        ),
+    ] = None,
+) -> None:
+    """Send all results to DVC's default remote: weights, activations, spectra, tables."""
+    from signal_perception.commands import share as command
+
+    command.share(frames or ())
+
+
+@app.command()
+def fetch() -> None:
+    """Fetch all results from DVC's default remote and put them into their places."""
+    from signal_perception.commands import share as command
+
+    command.fetch()
 
 
 @app.command()

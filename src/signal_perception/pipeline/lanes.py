@@ -27,9 +27,11 @@ from signal_perception.pipeline.stage import CHECKED
 _MEMORY = 2 << 30
 # Seconds between two looks for a signal.
 _LOOK = 0.2
+# What DVC says of data that is not here, and where data lies.
+_MISSING, _DATA = ("deleted", "not in cache"), "data/"
 HINT = (
     "To keep these results in Git: git add dvc.lock reports && git commit. To share the data "
-    "behind them: dvc push (after dvc remote add)."
+    "behind them: signal-perception share."
 )
 # What a closing `dvc repro` says where it has something to do: it runs a stage, or has its result.
 _FOUND = re.compile(r"Running stage '|Stage '.*(?<!didn't change, skipping)$")
@@ -65,11 +67,14 @@ def repro(
     lanes: int,
     gpus: Sequence[str] = (),
     each: int = 1,
+    *,
+    close: bool = True,
 ) -> None:
     """Bring `stages` up to date, `lanes` of them at a time, each after those it reads from.
 
     gpus: names of those to share out, as CUDA_VISIBLE_DEVICES has them; none: stages see what this
-        process sees. each: how many a lane gets.
+        process sees. each: how many a lane gets. close: whether a plain `dvc repro` ends it, which
+        would run all stages whose data is not here.
 
     UserError in the end where a stage failed, or where a signal came: all processes of the stages
     under way are ended then, and no other begins.
@@ -97,18 +102,34 @@ def repro(
             raise UserError(_stopped(state, under_way, asked))
     if state.failed:
         raise UserError(_failed(state))
-    _close()
+    if close:
+        _close()
 
 
-def changed() -> dict[str, list]:
+def changed(*, elsewhere: bool = False) -> dict[str, list]:
     """Stages whose inputs, code, parameters or outputs differ from dvc.lock, by `dvc status`.
 
     With what differs, as DVC says it: {"changed deps": {path: "modified"}}, "changed command", ….
+    elsewhere: data that is missing counts as it stands in dvc.lock: it is on another machine.
     """
     answer = lane.ask("status", "--json")
     if answer is None:
         raise UserError("DVC cannot tell what has changed (its message stands above); mend it.")
-    return dict(json.loads(answer))
+    found = dict(json.loads(answer))
+    return {name: what for name, what in found.items() if not (elsewhere and _is_elsewhere(what))}
+
+
+def _is_elsewhere(differences: Iterable[str | Mapping[str, Mapping[str, str]]]) -> bool:
+    """Whether a stage differs from dvc.lock in nothing but missing data; tables are in Git."""
+    return all(
+        isinstance(each, Mapping)
+        and all(
+            what in _MISSING and path.startswith(_DATA)
+            for paths in each.values()
+            for path, what in paths.items()
+        )
+        for each in differences
+    )
 
 
 def with_downstream(stages: Iterable[str], upstream: Mapping[str, set[str]]) -> list[str]:
