@@ -16,7 +16,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-all lint parity bench upgrade clean
+.PHONY: help repro test test-all test-faults lint parity bench upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,10 +26,13 @@ repro: $(READY) ## run the study, or PRESET=name; only what changed runs again
 	@$(RUN) signal-perception repro
 
 test: $(READY) ## run the tests (minutes, 2 cores)
-	@$(RUN) pytest -m "not slow"
+	@$(RUN) pytest -m "not slow and not faults"
 
 test-all: $(READY) ## run all tests, the slow ones too
-	@$(RUN) pytest
+	@$(RUN) pytest -m "not faults"
+
+test-faults: $(READY) ## kill, damage and fill every stage
+	@$(RUN) python -m tests.faults
 
 lint: $(READY) ## check style and types
 	@$(RUN) ruff check .

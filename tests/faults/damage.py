@@ -1,4 +1,4 @@
-"""Files that are damaged as a disk damages them: their names, places and times stay as they were."""
+"""Files that are damaged as a disk damages them: names and times stay as they were."""
 
 import os
 import random
@@ -27,7 +27,7 @@ DAMAGES: Mapping[str, Damage] = {"flipped bit": _flipped, "cut": _cut, "missing"
 
 @contextmanager
 def damaged(file: Path, how: str, seed: int) -> Iterator[None]:
-    """The file with a damage of DAMAGES; as it was afterwards. Hard links of it share the damage."""
+    """The file with a damage of DAMAGES, which hard links of it share; afterwards as it was."""
     before, content = file.stat(), file.read_bytes()
     changed = DAMAGES[how](content, random.Random(f"{file.name} {how} {seed}"))
     aside = file.with_name(f"{file.name}.aside")

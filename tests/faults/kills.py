@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from tests.faults.outcomes import EQUAL, judged, mended, spread
@@ -16,7 +17,7 @@ _WORKING = "killed at work"
 
 @dataclass(frozen=True)
 class Moment:
-    """When a run is killed: at an event, counted from the start or from publishing on, or a time."""
+    """When a run is killed: at an event, from the start or from publishing on, or at a time."""
 
     name: str
     fault: dict[str, Any]
@@ -84,7 +85,7 @@ def interrupt(study: Study, kind: str, signal: str, count: int) -> list[str]:
         running = study.start(kind, {"do": signal, "at": at})
         ended = running.end()
         outcome = judged(study, kind, ended)
-        if running.alive:
+        if running.stays():
             running.signal("kill")
             outcome = "a process is left"
         again = mended(study, kind, study.run(kind))
@@ -95,4 +96,4 @@ def interrupt(study: Study, kind: str, signal: str, count: int) -> list[str]:
 def _drawn(draw: random.Random, last: int, count: int) -> list[int]:
     """Numbers from 1 to `last`: one at random in each of `count` equal parts."""
     edges = [round(part * last / count) for part in range(count + 1)]
-    return [draw.randint(low + 1, max(low + 1, high)) for low, high in zip(edges, edges[1:])]
+    return [draw.randint(low + 1, max(low + 1, high)) for low, high in pairwise(edges)]

@@ -99,7 +99,7 @@ def not_a_sentence(ended: Ended) -> str | None:
 
 
 def after(study: Study, kind: str, outcome: str, again: Ended) -> str:
-    """The outcome of a fault, unless the next run, without it, does not end with the clean bytes."""
+    """The outcome of a fault, unless the next run, without it, does not give the clean bytes."""
     if outcome not in (EQUAL, REFUSED):
         return outcome
     then = judged(study, kind, again)

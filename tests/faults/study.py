@@ -35,7 +35,9 @@ _SMALL: dict[str, object] = {
     "noise.gamma": 0.5,
 }
 # A stage of this study takes seconds; one that takes minutes hangs.
-_LIMIT = 120.0
+_LIMIT = 60.0
+# In which the other processes of a stage follow its first.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,13 @@ class Running:
             return False
         return True
 
+    def stays(self) -> bool:
+        """Whether a process of the run is still there, some time after its end."""
+        until = time.monotonic() + _PATIENCE
+        while self.alive and time.monotonic() < until:
+            time.sleep(0.05)
+        return self.alive
+
     def end(self) -> Ended:
         """Wait for the end."""
         code = self._template.ask(self.pid)
@@ -250,8 +259,8 @@ class _Template:
         return int(self._process.stdout.readline())
 
     def close(self) -> None:
-        self._process.stdin.close()  # type: ignore[union-attr]
-        self._process.wait()
+        # the end of its input is its end
+        self._process.communicate()
 
 
 # One process and thread, so that a run's moments repeat; the whole study has been checked once.

@@ -41,8 +41,8 @@ class Hook:
     """
 
     def __init__(self, fault: dict[str, Any], outputs: list[str]):
-        self.fault, self.root = fault, os.getcwd()
-        self.places = tuple(os.path.dirname(os.path.join(self.root, out)) for out in outputs)
+        self.fault, self.root = fault, f"{Path.cwd()}{os.sep}"
+        self.places = tuple(str(Path(self.root, out).parent) for out in outputs)
         self.count = self.first = 0
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -60,8 +60,8 @@ class Hook:
             self._happen(event, paths[-1])
 
     def _below(self, path: str | os.PathLike[str]) -> str | None:
-        whole = os.path.join(self.root, os.fspath(path))
-        return whole if whole.startswith(self.root + os.sep) else None
+        whole = str(Path(self.root, path))
+        return whole if whole.startswith(self.root) else None
 
     def _now(self, at_output: bool) -> bool:
         if not self.fault or (self.fault.get("outputs") and not at_output):

@@ -6,17 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.damage import DAMAGES, damaged, parts, spoil
+from tests.faults import inputs
+from tests.faults.damage import DAMAGES, damaged, spoil
 from tests.faults.outcomes import EQUAL, REFUSED, TABLE, after, compared, judged, mended
 from tests.faults.study import Study
-from tests.faults.test_kills import KEEPING, STAGES
+from tests.faults.test_kills import KEEPING, PAGE, STAGES
 
 pytestmark = pytest.mark.faults
 
-# What differs from the clean run is another input where it is the user's own.
-OWN = ("data/raw",)
-# Places of a damage in each kind of file; those of figures and report are all small tables.
-PLACES = {"flipped bit": 2, "cut": 1, "missing": 1}
 READING = tuple(stage for stage in STAGES if stage != "synthesise")
 # What DVC's cache holds, by the stage that made it → which of its files.
 CACHED = {
@@ -29,37 +26,10 @@ CACHED = {
 }
 
 
-def damage(study: Study, kind: str, places: dict[str, int] = PLACES) -> list[tuple[str, str]]:
-    """(fault, outcome) of every damage in every kind of file that a stage reads."""
-    study.restore()
-    found = []
-    for path in study.stages[kind].inputs:
-        for name, file in parts(study.root / path).items():
-            for how, count in places.items():
-                for seed in range(count):
-                    outcome = _damage(study, kind, path, file, how, seed)
-                    found.append((f"{how} in {name}", outcome))
-    again = mended(study, kind, study.run(kind))
-    return found if again == EQUAL else [*found, ("run again", again)]
-
-
-def _damage(study: Study, kind: str, path: Path, file: Path, how: str, seed: int) -> str:
-    shutil.rmtree(study.root / ".scratch", ignore_errors=True)
-    with damaged(file, how, seed):
-        ended = study.run(kind)
-    # a store is named as a whole, and a folder of which all is missing
-    names = [str(file.relative_to(study.root))]
-    names += [str(path)] if path.suffix == ".zarr" or how == "missing" else []
-    outcome = judged(study, kind, ended, *names)
-    if ended.code == 0 and outcome != EQUAL and str(path).startswith(OWN):
-        return EQUAL
-    return outcome
-
-
 @pytest.mark.parametrize("kind", READING)
 def test_damaged_inputs(whole: Study, kind: str) -> None:
-    few = {"flipped bit": 1, "cut": 1}
-    found = damage(whole, kind, few if kind in ("figures", "report") else PLACES)
+    damages = ("flipped bit",) if kind in PAGE else DAMAGES
+    found = inputs.damage(whole, kind, list(damages))
     for fault, outcome in found:
         place = fault.partition(" in ")
         TABLE.add(
@@ -114,7 +84,7 @@ def test_damaged_unfinished_work(whole: Study, kind: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", CACHED)
 def test_damage_that_the_cache_shares(whole: Study, kind: str) -> None:
-    """A hard link shares its damage with DVC's cache; `verify --mend` and a repro bring all back."""
+    """Hard links share damage with DVC's cache; `verify --mend` and a repro bring all back."""
     outcomes = []
     whole.restore()
     outs = [whole.root / out for out in whole.stages[kind].outs]

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.faults
 def test_full(whole: Study, kind: str) -> None:
     """From a moment on nothing that needs room is done."""
     outcomes, clean = [], whole.clean_runs[kind]
-    for at in spread(clean.events, 5):
+    for at in spread(clean.events, 5 if kind in KEEPING else 2):
         whole.restore()
         ended = whole.run(kind, {"do": errno.ENOSPC, "at": at})
         outcome = judged(whole, kind, ended, "full")
