@@ -1,10 +1,12 @@
 """The study that all faults befall, and the table of outcomes at the end."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.faults.outcomes import TABLE
+from tests.faults.outcomes import SAVED, TABLE
 from tests.faults.study import Study, study
 
 
@@ -25,6 +27,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if TABLE:
+    if TABLE and SAVED in os.environ:
+        TABLE.save(Path(os.environ[SAVED]))
+    elif TABLE:
         terminalreporter.section("faults")
         terminalreporter.write_line(TABLE.markdown())

@@ -1,12 +1,17 @@
 """What came of a fault, and the table of all: stage × fault → outcome with counts."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from tests.faults.study import Ended, Study
+from tests.faults.runs import Ended
+from tests.faults.study import STAGES, Study
 
 EQUAL, REFUSED, WRONG = "equal bytes", "refused by a sentence", "WRONG"
+# Names a file that the table of a session is saved in.
+SAVED = "SIGNAL_PERCEPTION_FAULTS"
 # A sentence of ours ends so; some end with a question or with what a library says.
 _ENDS = (".", "?", "!")
 
@@ -24,7 +29,7 @@ class Table:
         self._counts.setdefault((stage, fault), Counter())[outcome if known else WRONG] += count
         if not known:
             # the number of a process says nothing
-            plain = re.sub(r"unfinished-\d+", "unfinished", outcome)
+            plain = re.sub(r"unfinished-(\w*-)?\d+", "unfinished", outcome)
             self.wrong.append(f"{stage}, {fault}: {plain}")
 
     def __bool__(self) -> bool:
@@ -38,6 +43,20 @@ class Table:
         wrong = self.wrong[before:]
         assert not wrong, "\n".join(wrong)
 
+    def save(self, file: Path) -> None:
+        """Write all that is counted."""
+        rows = [[stage, fault, counts] for (stage, fault), counts in self._counts.items()]
+        file.write_text(json.dumps({"rows": rows, "wrong": self.wrong}), encoding="utf-8")
+
+    def add_saved(self, file: Path) -> None:
+        """Add what another session has counted; nothing where it wrote nothing."""
+        if not file.exists():
+            return
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        for stage, fault, counts in saved["rows"]:
+            self._counts.setdefault((stage, fault), Counter()).update(counts)
+        self.wrong += saved["wrong"]
+
     def markdown(self) -> str:
         """The table, and under it what went wrong, a line for each way."""
         columns = (EQUAL, REFUSED, WRONG)
@@ -45,13 +64,18 @@ class Table:
             f"| {stage} | {fault} | "
             + " | ".join(str(counts[each] or "") for each in columns)
             + " |"
-            for (stage, fault), counts in self._counts.items()
+            for (stage, fault), counts in sorted(self._counts.items(), key=_order)
         ]
         sums = [sum(counts[each] for counts in self._counts.values()) for each in columns]
         head = ["| stage | fault | " + " | ".join(columns) + " |", "|---|---|--:|--:|--:|"]
         total = f"| all | {sum(sums)} faults | " + " | ".join(map(str, sums)) + " |"
         wrong = [f"- {count} × {line}" for line, count in Counter(self.wrong).items()]
         return "\n".join([*head, *rows, total, *wrong])
+
+
+def _order(row: tuple[tuple[str, str], Counter[str]]) -> tuple[int, str]:
+    (stage, fault), _ = row
+    return (STAGES.index(stage) if stage in STAGES else len(STAGES), fault)
 
 
 # Of this session.

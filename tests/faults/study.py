@@ -1,24 +1,27 @@
 """A study of the whole pipeline that runs in seconds, again and again from the same beginning."""
 
 import hashlib
-import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 from signal_perception.pipeline import dvcfile
+from tests.faults.runs import ENVIRONMENT, LIMIT, Ended, Running, Template
 from tests.support import project
+
+# In the order of the pipeline.
+STAGES = (
+    *("synthesise", "decode", "finetune", "evaluate", "extract", "spectra", "features", "probe"),
+    *("noise", "figures", "report"),
+)
+# They take the longest and keep nothing for the next run: fewer cases of each fault.
+PAGE = ("figures", "report")
+KEEPING = tuple(stage for stage in STAGES if stage not in PAGE)
 
 MODEL = "videomae_v1"
 # What stages make, what DVC knows of it, and where unfinished work lies.
@@ -34,25 +37,6 @@ _SMALL: dict[str, object] = {
     "noise.listen": ["figure2"],
     "noise.gamma": 0.5,
 }
-# A stage of this study takes seconds; one that takes minutes hangs.
-_LIMIT = 60.0
-# In which the other processes of a stage follow its first.
-_PATIENCE = 5.0
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A run of a stage that is over.
-
-    code: negative where a signal ended it. text: all that it said. events: what it did to files;
-    first: the number of the first that touched an output. seconds: wall clock.
-    """
-
-    code: int
-    text: str
-    seconds: float
-    events: int = 0
-    first: int = 0
 
 
 class Study:
@@ -64,7 +48,7 @@ class Study:
     def __init__(self, folder: Path, kinds: Sequence[str] = ()):
         self.root = project.copy(folder / "study", _SMALL)
         self._pristine = folder / "pristine"
-        self._template = _Template(self.root)
+        self._template = Template(self.root)
         self.stages = {
             stage.name.partition("@")[0]: stage
             for stage in dvcfile.stages(self.root).values()
@@ -107,7 +91,7 @@ class Study:
 
     def start(
         self, kind: str, fault: dict[str, Any] | None = None, after: tuple[float, str] | None = None
-    ) -> "Running":
+    ) -> Running:
         """A stage that runs while this goes on; after: seconds, then a signal to its group."""
         return Running(self._template, self.root, self.stages[kind], fault or {}, after)
 
@@ -136,7 +120,7 @@ class Study:
     @cached_property
     def environment(self) -> dict[str, str]:
         """That of a stage, and of the command line, run by hand."""
-        return project.environment() | _ENVIRONMENT
+        return project.environment() | ENVIRONMENT
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """signal-perception with arguments, in the study."""
@@ -154,7 +138,7 @@ class Study:
             capture_output=True,
             text=True,
             check=False,
-            timeout=10 * _LIMIT,
+            timeout=10 * LIMIT,
         )
 
     def _first(self, kind: str) -> Ended:
@@ -168,108 +152,6 @@ class Study:
         there = [name for name in _MADE if (source / name).exists()]
         command = ["cp", "-a", "--parents", *there, str(target)]
         subprocess.run(command, cwd=source, check=True)
-
-
-class Running:
-    """A stage at work."""
-
-    def __init__(
-        self,
-        template: "_Template",
-        root: Path,
-        stage: dvcfile.Stage,
-        fault: dict[str, Any],
-        after: tuple[float, str] | None,
-    ):
-        self._template = template
-        self._output = Path(tempfile.mkdtemp(dir=template.folder)) / "output"
-        self._began = time.monotonic()
-        script = stage.command.split("python ", 1)[1].split()
-        self.pid = template.ask(
-            {
-                "root": str(root),
-                "command": script,
-                "environment": _ENVIRONMENT | {"DVC_STAGE": stage.name},
-                "outputs": [str(out) for out in stage.outs],
-                "output": str(self._output),
-                "fault": fault,
-            }
-        )
-        self._timers = [Timer(_LIMIT, self.signal, ("kill",))]
-        if after:
-            self._timers.append(Timer(after[0], self.signal, (after[1],)))
-        for timer in self._timers:
-            timer.daemon = True
-            timer.start()
-
-    def signal(self, name: str) -> None:
-        """Send a signal to all processes of the run, where any is left."""
-        number = getattr(signal, f"SIG{name.upper()}")
-        if self.alive:
-            os.killpg(self.pid, number)
-
-    @property
-    def alive(self) -> bool:
-        """Whether any process of the run is there."""
-        try:
-            os.killpg(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
-
-    def stays(self) -> bool:
-        """Whether a process of the run is still there, some time after its end."""
-        until = time.monotonic() + _PATIENCE
-        while self.alive and time.monotonic() < until:
-            time.sleep(0.05)
-        return self.alive
-
-    def end(self) -> Ended:
-        """Wait for the end."""
-        code = self._template.ask(self.pid)
-        seconds = time.monotonic() - self._began
-        for timer in self._timers:
-            timer.cancel()
-        if seconds > _LIMIT:
-            return Ended(code, f"It hung: killed after {seconds:.0f} seconds.", seconds)
-        counts = self._output.with_suffix(".json")
-        found = json.loads(counts.read_text()) if counts.exists() else {}
-        return Ended(code, self._output.read_text(errors="replace"), seconds, **found)
-
-
-class _Template:
-    """The process that forks runs."""
-
-    def __init__(self, root: Path):
-        self.folder = Path(tempfile.mkdtemp(dir=root.parent))
-        program = [sys.executable, str(Path(__file__).with_name("template.py"))]
-        self._process = subprocess.Popen(
-            [*program, str(root / "src/signal_perception")],
-            env=project.environment() | _ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def ask(self, request: object) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        # the end of its input is its end
-        self._process.communicate()
-
-
-# One process and thread, so that a run's moments repeat; the whole study has been checked once.
-_ENVIRONMENT = {
-    "PYTHONPATH": "src",
-    "OMP_NUM_THREADS": "1",
-    "SIGNAL_PERCEPTION_WORKERS": "1",
-    "SIGNAL_PERCEPTION_CHECKED": "1",
-}
 
 
 @contextmanager

@@ -9,8 +9,7 @@ import pytest
 from tests.faults import inputs
 from tests.faults.damage import DAMAGES, damaged, spoil
 from tests.faults.outcomes import EQUAL, REFUSED, TABLE, after, compared, judged, mended
-from tests.faults.study import Study
-from tests.faults.test_kills import KEEPING, PAGE, STAGES
+from tests.faults.study import KEEPING, PAGE, STAGES, Study
 
 pytestmark = pytest.mark.faults
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.outcomes import TABLE, after, judged, spread
-from tests.faults.study import Study
-from tests.faults.test_kills import KEEPING, STAGES
+from tests.faults.study import KEEPING, STAGES, Study
 
 pytestmark = pytest.mark.faults
 

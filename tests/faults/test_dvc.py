@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 from tests.faults.outcomes import EQUAL, REFUSED, TABLE, compared, not_a_sentence
-from tests.faults.study import Ended, Study
+from tests.faults.runs import Ended
+from tests.faults.study import Study
 from tests.support import project
 
 pytestmark = pytest.mark.faults

@@ -8,17 +8,9 @@ import pytest
 
 from tests.faults import kills
 from tests.faults.outcomes import EQUAL, REFUSED, TABLE, compared, mended, not_a_sentence
-from tests.faults.study import Study
+from tests.faults.study import PAGE, STAGES, Study
 
 pytestmark = pytest.mark.faults
-
-STAGES = (
-    *("synthesise", "decode", "finetune", "evaluate", "extract", "spectra", "features", "probe"),
-    *("noise", "figures", "report"),
-)
-# They take the longest and keep nothing for the next run: fewer cases of each fault.
-PAGE = ("figures", "report")
-KEEPING = tuple(stage for stage in STAGES if stage not in PAGE)
 
 
 @pytest.mark.parametrize("kind", STAGES)
