@@ -132,5 +132,5 @@ class Template:
         return int(self._process.stdout.readline())
 
     def close(self) -> None:
-        # the end of its input is its end
+        self._process.kill()
         self._process.communicate()
