@@ -26,6 +26,14 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def means(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+    """A study up to spectra that are read from spectral means."""
+    kinds = ("synthesise", "decode", "finetune", "extract", "spectra")
+    with study(tmp_path_factory.mktemp("means"), kinds, {"extract.keep": "means"}) as made:
+        yield made
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if TABLE and SAVED in os.environ:
         TABLE.save(Path(os.environ[SAVED]))

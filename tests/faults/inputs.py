@@ -19,7 +19,7 @@ def damage(study: Study, kind: str, damages: Sequence[str]) -> list[tuple[str, s
     """
     study.restore()
     found = []
-    for path in study.stages[kind].inputs:
+    for path in dict.fromkeys(study.stages[kind].inputs):
         for name, file in parts(study.root / path).items():
             for how in damages:
                 outcome = _damage(study, kind, path, file, how)

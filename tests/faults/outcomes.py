@@ -12,6 +12,7 @@ from tests.faults.study import STAGES, Study
 EQUAL, REFUSED, WRONG = "equal bytes", "refused by a sentence", "WRONG"
 # Names a file that the table of a session is saved in.
 SAVED = "SIGNAL_PERCEPTION_FAULTS"
+_TRACEBACK = "Traceback (most recent call last)"
 # A sentence of ours ends so; some end with a question or with what a library says.
 _ENDS = (".", "?", "!")
 
@@ -112,8 +113,10 @@ def compared(study: Study, kind: str) -> str:
 def not_a_sentence(ended: Ended) -> str | None:
     """What is wrong with how a run failed; None where it ended with one sentence of its own."""
     tail = " ".join(ended.text.split())[-200:]
-    if "Traceback (most recent call last)" in ended.text:
-        return f"a traceback: {tail}"
+    if _TRACEBACK in ended.text:
+        lines = ended.text.rpartition(_TRACEBACK)[2].splitlines()[1:]
+        # the first line that is not indented names the error
+        return f"a traceback: {next((line for line in lines if line[:1].strip()), tail)[:300]}"
     if ended.code < 0 or not ended.text.strip():
         return f"exit code {ended.code} without a sentence: {tail}"
     said = [line for line in ended.text.splitlines() if line.startswith("error in ")]

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,9 @@ _SMALL: dict[str, object] = {
     f"models.{MODEL}.tiny.recipe.epochs": 3,
     f"models.{MODEL}.tiny.recipe.warmup_epochs": 1,
     f"models.{MODEL}.tiny.network.depth": 3,
+    # spectra are then measured, not read
+    "extract.keep": "activations",
+    "extract.per_class": None,
     "noise.listen": ["figure2"],
     "noise.gamma": 0.5,
 }
@@ -42,11 +45,13 @@ _SMALL: dict[str, object] = {
 class Study:
     """A project in a folder whose stages have run once, cleanly.
 
-    kinds: stages to make, all where empty; inputs of others are then not there.
+    kinds: stages to make, all where empty. values: parameters of it, by their full names.
     """
 
-    def __init__(self, folder: Path, kinds: Sequence[str] = ()):
-        self.root = project.copy(folder / "study", _SMALL)
+    def __init__(
+        self, folder: Path, kinds: Sequence[str] = (), values: Mapping[str, object] | None = None
+    ):
+        self.root = project.copy(folder / "study", _SMALL | dict(values or {}))
         self._pristine = folder / "pristine"
         self._template = Template(self.root)
         self.stages = {
@@ -155,9 +160,11 @@ class Study:
 
 
 @contextmanager
-def study(folder: Path, kinds: Sequence[str] = ()) -> Iterator[Study]:
+def study(
+    folder: Path, kinds: Sequence[str] = (), values: Mapping[str, object] | None = None
+) -> Iterator[Study]:
     """A study that is made, and closed at the end."""
-    made = Study(folder, kinds)
+    made = Study(folder, kinds, values)
     try:
         yield made
     finally:

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,23 +28,26 @@ CACHED = {
 
 @pytest.mark.parametrize("kind", READING)
 def test_damaged_inputs(whole: Study, kind: str) -> None:
-    damages = ("flipped bit",) if kind in PAGE else DAMAGES
-    found = inputs.damage(whole, kind, list(damages))
+    _check(kind, inputs.damage(whole, kind, ["flipped bit"] if kind in PAGE else list(DAMAGES)))
+
+
+def test_damaged_means(means: Study) -> None:
+    _check("spectra", inputs.damage(means, "spectra", list(DAMAGES)))
+
+
+def _check(kind: str, found: Sequence[tuple[str, str]]) -> None:
+    right = (EQUAL, REFUSED)
+    wrong = [f"{fault}: {outcome}" for fault, outcome in found if outcome not in right]
     for fault, outcome in found:
-        place = fault.partition(" in ")
-        TABLE.add(
-            kind,
-            f"{place[0]} in an input",
-            outcome if outcome in (EQUAL, REFUSED) else f"{fault}: {outcome}",
-        )
-    wrong = [f"{fault}: {outcome}" for fault, outcome in found if outcome not in (EQUAL, REFUSED)]
+        told = outcome if outcome in right else f"{fault}: {outcome}"
+        TABLE.add(kind, f"{fault.partition(' in ')[0]} in an input", told)
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("kind", READING)
 def test_missing_inputs(whole: Study, kind: str) -> None:
     outcomes = []
-    for path in whole.stages[kind].inputs:
+    for path in dict.fromkeys(whole.stages[kind].inputs):
         whole.restore()
         aside = whole.root / "aside"
         (whole.root / path).rename(aside)
