@@ -23,7 +23,7 @@ ENVIRONMENT = {
     "SIGNAL_PERCEPTION_CHECKED": "1",
 }
 # A stage of this study takes seconds; one that takes minutes hangs.
-LIMIT = 60.0
+LIMIT = 120.0
 # In which the other processes of a stage follow its first.
 _PATIENCE = 5.0
 
