@@ -151,7 +151,10 @@ def _brought_back(study: Study) -> str:
 def _pushed_and_pulled(study: Study, name: str) -> str:
     pushed = study.dvc("push", "-r", name)
     shutil.rmtree(study.root / ".dvc/cache")
-    shutil.rmtree(study.root / "data")
+    # raw videos may be what nobody pushes
+    for folder in (study.root / "data").iterdir():
+        if folder.name != "raw":
+            shutil.rmtree(folder)
     pulled = study.dvc("pull", "-r", name)
     for done in (pushed, pulled):
         if done.returncode != 0:
