@@ -16,7 +16,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro share fetch test test-all lint parity bench upgrade clean
+.PHONY: help repro share fetch test test-all test-faults lint parity bench upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,10 +32,13 @@ fetch: $(READY) ## fetch the results from the remote of DVC
 	@$(RUN) signal-perception fetch
 
 test: $(READY) ## run the tests (minutes, 2 cores)
-	@$(RUN) pytest -m "not slow"
+	@$(RUN) pytest -m "not slow and not faults"
 
 test-all: $(READY) ## run all tests, the slow ones too
-	@$(RUN) pytest
+	@$(RUN) pytest -m "not faults"
+
+test-faults: $(READY) ## kill, damage and fill every stage
+	@$(RUN) python -m tests.faults
 
 lint: $(READY) ## check style and types
 	@$(RUN) ruff check .
