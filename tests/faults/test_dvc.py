@@ -24,8 +24,7 @@ pytestmark = pytest.mark.faults
 
 # The code is that of the study's own tree.
 _START = (
-    "import sys; sys.path.insert(0, 'src'); "
-    "from signal_perception.commands import app; app.main()"
+    "import sys; sys.path.insert(0, 'src'); from signal_perception.commands import app; app.main()"
 )
 _COMMAND = (sys.executable, "-c", _START)
 REMOTES = ("directory", "s3", "ssh", "webdav")
