@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     change(tmp_path, SMALL | names)
     monkeypatch.chdir(tmp_path)
     # there is no DVC repository here: everything has changed
-    monkeypatch.setattr(lanes, "changed", lambda: {"report"})
+    monkeypatch.setattr(lanes, "changed", lambda **_: {"report"})
     return tmp_path
 
 
