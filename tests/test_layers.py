@@ -139,4 +139,5 @@ def test_no_room_is_empty_and_no_package_re_exports() -> None:
 def test_tests_lie_in_the_folders_of_the_code() -> None:
     rooms = {folder.name for folder in ROOMS.iterdir() if (folder / "__init__.py").is_file()}
     folders = {folder.name for folder in (ROOT / "tests").iterdir() if any(folder.glob("test_*"))}
-    assert folders <= rooms
+    # whole studies sent to servers and back: no one room's
+    assert folders - {"remotes"} <= rooms
