@@ -38,7 +38,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[set[Path]]:
         calls.append(private)
         return remotes.Moved(1, "store (/shared)", ())
 
-    monkeypatch.setattr(remotes, "remember", lambda: None)
     monkeypatch.setattr(remotes, "push", push)
     return calls
 

@@ -33,7 +33,6 @@ def test_a_clone_has_the_study_and_runs_nothing_again(
     with servers.remote(kind, tmp_path / "server") as remote:
         remote.add(owner)
         monkeypatch.chdir(owner)
-        remotes.remember()
         assert shared.move(owner, f"push({{Path('{_PRIVATE}')}})").files > 0
 
         ran.unlink()
@@ -64,7 +63,6 @@ def test_a_value_and_back_runs_what_reads_it_once(
     with servers.remote("directory", tmp_path / "server") as remote:
         remote.add(owner)
         monkeypatch.chdir(owner)
-        remotes.remember()
         remotes.push({_PRIVATE})
         ran.unlink()
         monkeypatch.chdir(shared.clone(owner, tmp_path / "clone"))

@@ -17,7 +17,6 @@ _FRAMES = Path("data/clips")
 def share(frames: Collection[str]) -> None:
     """Send the study to the default remote, with the frames of data sets that may go."""
     private = _private(frames)
-    remotes.remember()
     moved = remotes.push(private)
     _say("sent", moved)
     for dataset in sorted({path.parts[2] for path in private}):

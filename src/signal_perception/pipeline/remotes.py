@@ -6,7 +6,8 @@ tables: `remember` enters them, and `push` and `pull` move them, so that any run
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from dvc.output import Output
     from dvc.repo import Repo
     from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.transfer import TransferResult
 
 # Extras of this package that bring DVC's part for a protocol of the same name.
 _EXTRAS = ("azure", "gs", "s3", "ssh", "webdav")
+# Objects of one transfer, and attempts at each that S3's client makes within a few seconds.
+_BATCH, _ATTEMPTS = 512, "3"
 _LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 
 
@@ -42,16 +46,11 @@ def remember(stages: Collection[str] | None = None) -> None:
     A stage whose tables are not those of dvc.lock is passed over.
     """
     with _project() as repo:
-        for stage in repo.index.stages:
-            tables = [out for out in stage.outs if not out.use_cache]
-            if stages is not None and stage.addressing not in stages:
-                continue
-            if tables and not any(out.status() for out in tables):
-                repo.stage_cache.save(stage)
+        _remember(repo, stages)
 
 
 def push(private: Collection[Path]) -> Moved:
-    """Send what dvc.lock promises, but the outputs that are `private`.
+    """Remember all stages and send what dvc.lock promises, but the outputs that are `private`.
 
     UserError where there is no remote or nothing to send, or where the remote breaks off.
     """
@@ -62,12 +61,13 @@ def push(private: Collection[Path]) -> Moved:
             raise UserError(
                 "There is nothing to share: dvc.lock names no results; run signal-perception repro."
             )
+        _remember(repo)
         missing = tuple(_path(out) for out in outs if _is_missing(out))
-        with _connected(repo, remote, "share"):
+        with _connected(repo, remote, "share") as complaints:
             _drop_lists_of_files_that_lack(repo, outs)
-            moved = repo.cloud.push(_objects(outs))
+            files = _move(repo.cloud.push, _objects(outs), complaints)
             repo.stage_cache.push(None)
-    return Moved(len(moved.transferred), remote, missing)
+    return Moved(files, remote, missing)
 
 
 def pull(paths: Collection[Path] | None = None) -> Moved:
@@ -78,10 +78,10 @@ def pull(paths: Collection[Path] | None = None) -> Moved:
     with _project() as repo:
         remote = _remote(repo)
         outs = [out for out in _outputs(repo) if paths is None or _path(out) in paths]
-        with _connected(repo, remote, "fetch"):
+        with _connected(repo, remote, "fetch") as complaints:
             # the lists of what is in a folder come first
-            files = len(repo.cloud.pull(_hashes(outs)).transferred)
-            files += len(repo.cloud.pull(_objects(outs)).transferred)
+            files = _move(repo.cloud.pull, _hashes(outs), complaints)
+            files += _move(repo.cloud.pull, _objects(outs), complaints)
             if paths is None:
                 repo.stage_cache.pull(None)
         missing = tuple(_path(out) for out in outs if _is_missing(out))
@@ -104,6 +104,15 @@ def _project() -> Iterator["Repo"]:
         raise UserError(f"DVC refuses: {_sentence(error)}.") from None
 
 
+def _remember(repo: "Repo", stages: Collection[str] | None = None) -> None:
+    for stage in repo.index.stages:
+        tables = [out for out in stage.outs if not out.use_cache]
+        if stages is not None and stage.addressing not in stages:
+            continue
+        if tables and not any(out.status() for out in tables):
+            repo.stage_cache.save(stage)
+
+
 def _remote(repo: "Repo") -> str:
     name = repo.config["core"].get("remote")
     if not name or name not in repo.config["remote"]:
@@ -115,14 +124,18 @@ def _remote(repo: "Repo") -> str:
 
 
 @contextmanager
-def _connected(repo: "Repo", remote: str, command: str) -> Iterator[None]:
-    """Whatever breaks in a transfer, as one sentence. DVC's own lines are heard, not printed."""
+def _connected(repo: "Repo", remote: str, command: str) -> Iterator[list[str]]:
+    """Whatever breaks in a transfer, as one sentence. DVC's own lines are heard, not printed.
+
+    Gives what broke so far.
+    """
     from dvc.fs import RemoteMissingDepsError
 
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", _ATTEMPTS)
     with _heard() as complaints:
         try:
             _ask(repo)
-            yield
+            yield complaints
             _ask(repo)
         except (ImportError, RemoteMissingDepsError):
             raise UserError(_lacking(remote)) from None
@@ -134,6 +147,24 @@ def _connected(repo: "Repo", remote: str, command: str) -> Iterator[None]:
             f"Remote {remote} gave no answer or broke off ({complaints[0]}); see that it can be "
             f"reached, then run signal-perception {command} again: what has arrived stays."
         )
+
+
+def _move(
+    transfer: Callable[[list["HashInfo"]], "TransferResult"],
+    objects: Iterable["HashInfo"],
+    complaints: Sequence[str],
+) -> int:
+    """How many objects came to the other side, the lists of folders after their files.
+
+    Ends after the batch in which a file failed: else each of the rest would be tried in vain.
+    """
+    ordered = sorted(objects, key=lambda each: (each.isdir, each.value or ""))
+    moved = 0
+    for first in range(0, len(ordered), _BATCH):
+        moved += len(transfer(ordered[first : first + _BATCH]).transferred)
+        if complaints:
+            raise ConnectionError(complaints[0])
+    return moved
 
 
 def _ask(repo: "Repo") -> None:
