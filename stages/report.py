@@ -5,7 +5,7 @@ The page is no output of DVC: it says where and when it was made, and can be wri
 
 import json
 
-from signal_perception.pipeline import dvcfile, stage
+from signal_perception.pipeline import disk, dvcfile, stage
 from signal_perception.pipeline.units import write_atomically
 from signal_perception.report import plots, summary
 from signal_perception.report.page import page, provenance
@@ -35,6 +35,8 @@ def main() -> None:
         target = folder / name
         write_atomically(target, lambda path, text=text: path.write_text(text, encoding="utf-8"))
     run.publish({f"{html.parent}/tables": folder})
+    # no output of DVC, so nobody else clears away what a killed run left of it
+    disk.sweep_beside(html)
     write_atomically(html, lambda path: path.write_text(made.html, encoding="utf-8"))
     print(f"The report is at {html.resolve()}")
 
