@@ -34,7 +34,7 @@ def test_full_file_system(whole: Study, kind: str) -> None:
     for size in ("8k", "64k"):
         whole.restore()
         with _file_system(whole.root / ".scratch", size) as place:
-            outcome = judged(whole, kind, whole.run(kind), "full")
+            outcome = judged(whole, kind, whole.run(kind), "full", "are free")
             _mount("-o", "remount,size=1g", str(place))
             outcomes.append(after(whole, kind, outcome, whole.run(kind)))
     TABLE.check(kind, "small file system full", outcomes)

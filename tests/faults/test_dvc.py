@@ -74,8 +74,8 @@ def test_remote_that_dies(whole: Study, kind: str, tmp_path: Path) -> None:
     servers = pytest.importorskip("tests.support.servers")
     whole.restore()
     with servers.remote(kind, tmp_path / "first") as server:
-        server.add(whole.root, "first")
-        whole.dvc("remote", "default", "first")
+        server.add(whole.root, f"{kind}-first")
+        whole.dvc("remote", "default", f"{kind}-first")
         pushing = _start(whole, *_COMMAND, "share")
         time.sleep(4)
         if server.process is None:
@@ -85,11 +85,11 @@ def test_remote_that_dies(whole: Study, kind: str, tmp_path: Path) -> None:
         said = pushing.communicate()[0]
         outcome = f"a traceback: {said[-200:]}" if "Traceback" in said else EQUAL
         if server.process is None and outcome == EQUAL:
-            outcome = _pushed_and_pulled(whole, "first")
+            outcome = _pushed_and_pulled(whole, f"{kind}-first")
     if kind != "directory":
         with servers.remote(kind, tmp_path / "second") as server:
-            server.add(whole.root, "second")
-            then = _pushed_and_pulled(whole, "second")
+            server.add(whole.root, f"{kind}-second")
+            then = _pushed_and_pulled(whole, f"{kind}-second")
             outcome = then if outcome == EQUAL else outcome
     TABLE.check("share", f"{kind} remote dies", [outcome])
 

@@ -1,6 +1,7 @@
 """What a stage reads is what another stage wrote, by dvc.lock."""
 
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -78,13 +79,26 @@ def test_stores_have_checksums_of_their_own(project: Path) -> None:
     _look()
 
 
-def test_what_is_missing_or_of_another_study_is_not_judged(project: Path) -> None:
-    Path(_FILES[0]).unlink()
-    _look()
-    _write_other = Path(_FILES[1])
-    _write_other.write_text("other")
+def test_what_another_study_wrote_is_not_judged(project: Path) -> None:
+    Path(_FILES[1]).write_text("other")
     LOCK.write_text(LOCK.read_text().replace("  one:", "  gone:"))
     _look()
+
+
+@pytest.mark.parametrize("name", [*_FILES, "data/folder", "data/clips/a.zarr"])
+def test_what_is_missing_is_named_with_who_writes_it(project: Path, name: str) -> None:
+    path = Path(name)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    with pytest.raises(UserError, match=rf"{name}.*(missing|not there).*run stage one again"):
+        _look()
+    if name != _FILES[1]:
+        # also where DVC has not seen it yet
+        LOCK.unlink()
+        with pytest.raises(UserError, match=rf"reads {name}, which is not there"):
+            _look()
 
 
 def test_nothing_has_run_yet(project: Path) -> None:

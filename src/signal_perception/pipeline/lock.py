@@ -27,6 +27,7 @@ _LONGEST = 1 << 30
 # Zarr stores have checksums of their own, which are compared where values are read: hashing all of
 # a store would take longer than many a stage.
 _STORE = ".zarr"
+_MAKE = "restore it (dvc checkout, git checkout, dvc pull) or run stage {} again (dvc repro)."
 # Stages that end meanwhile write dvc.lock; how often it is read again, after how many seconds.
 _AGAIN, _WAIT = 3, 0.5
 
@@ -82,9 +83,10 @@ def promises(root: Path = Path()) -> list[Promise]:
 def refuse_damaged(stage: dvcfile.Stage) -> None:
     """UserError where a file that a stage reads is not the one that another stage wrote.
 
-    What is compared: outputs at or below its inputs, but stores. What dvc.lock does not know, since
-    no stage made it through DVC, is not compared.
+    What is compared: outputs at or below its inputs, but stores, which need only be there. What
+    dvc.lock does not know, since no stage made it through DVC, is not compared.
     """
+    _refuse_missing(stage)
     if all(path.suffix == _STORE for path in stage.inputs):
         return
     for _ in range(_AGAIN):
@@ -206,14 +208,24 @@ def _faults_of_inputs(stage: dvcfile.Stage) -> list[Fault]:
         and Path(promise.path).suffix != _STORE
         and any(Path(promise.path).is_relative_to(path) for path in stage.inputs)
         for fault in check(promise)
-        # what is not there is told by whoever needs it
-        if fault.what != "missing"
     ]
+
+
+def _refuse_missing(stage: dvcfile.Stage) -> None:
+    """UserError where an input of a stage that another one writes is not there."""
+    missing = [path for path in stage.inputs if not path.exists()]
+    for other in dvcfile.stages().values() if missing else ():
+        for path in missing:
+            if path in other.outs:
+                mend = _MAKE.format(other.name)
+                raise UserError(f"Stage {stage.name} reads {path}, which is not there; {mend}")
 
 
 def _said(faults: Iterable[Fault]) -> str:
     first, *more = faults
     others = f" (and {len(more)} more: signal-perception verify)" if more else ""
+    if first.what == "missing":
+        return f"{first.path} is missing{others}; {_MAKE.format(first.promise.stage)}"
     return (
         f"{first.path} is not what stage {first.promise.stage} wrote, by its hash in {LOCK}"
         f"{others}; mend it (signal-perception verify --mend, then repro), or, where you changed "

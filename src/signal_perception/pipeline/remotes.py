@@ -203,7 +203,12 @@ def _heard() -> Iterator[list[str]]:
 
 
 def _outputs(repo: "Repo") -> list["Output"]:
-    """Outputs of the pipeline that dvc.lock knows. Data of .dvc files are inputs, and stay out."""
+    """Outputs of the pipeline that dvc.lock knows and that DVC keeps.
+
+    Data of .dvc files are inputs, and stay out. So does what Git alone has: figures and tables of
+    the report, whose folders DVC is to leave where they are (`persist`), which makes no run of
+    their stages one that can be restored.
+    """
     from dvc.stage import PipelineStage
 
     return [
@@ -211,7 +216,7 @@ def _outputs(repo: "Repo") -> list["Output"]:
         for stage in repo.index.stages
         if isinstance(stage, PipelineStage)
         for out in stage.outs
-        if out.hash_info
+        if out.hash_info and (out.use_cache or not any(each.persist for each in stage.outs))
     ]
 
 
