@@ -222,7 +222,7 @@ def test_reading_an_undeclared_parameter_is_an_error(
         spectra: dict
 
     monkeypatch.setattr(stage, "_refuse_a_foreign_package", lambda: None)
-    run = stage.start("spectra", "shapes", MODELS[0], "shapes", 0)
+    run = stage.Run(f"spectra@shapes-{MODELS[0]}-shapes-0")
     with pytest.raises(UserError, match=r"Parameter decode of stage .* dvc.yaml does not declare"):
         run.settings(Greedy)
     with pytest.raises(UserError, match=r"Parameter seed of stage .* the stage does not read it"):
@@ -236,11 +236,11 @@ def test_an_output_behind_a_link_is_refused_before_the_work(
     (folder / "data").mkdir(exist_ok=True)
     (folder / "data/spectra").symlink_to(tmp_path)
     # without Git DVC takes it
-    stage.start("spectra", "shapes", MODELS[0], "shapes", 0)
+    stage.Run(f"spectra@shapes-{MODELS[0]}-shapes-0")
     (folder / ".git").mkdir()
     with pytest.raises(UserError, match=r"data/spectra is a link to .*; mount that place at"):
-        stage.start("spectra", "shapes", MODELS[0], "shapes", 0)
-    stage.start("noise", "shapes", MODELS[0], 0)
+        stage.Run(f"spectra@shapes-{MODELS[0]}-shapes-0")
+    stage.Run(f"noise@shapes-{MODELS[0]}-0")
     (folder / "data/spectra").unlink()
 
 
