@@ -11,8 +11,7 @@ import zarr
 
 from benchmarks.subjects import Subject
 from signal_perception.clips.datasets import TestClips
-from signal_perception.extract import shards, sinks
-from signal_perception.extract import store as stores
+from signal_perception.extract import shards, sinks, store_writer
 from signal_perception.extract.store import Part, StoreFacts, TapFacts
 from signal_perception.inference.blocks import Videos, blocks
 from signal_perception.inference.passes import LOGITS, Pass
@@ -66,9 +65,9 @@ class Work:
         ids = tuple(f"{video:05d}" for video in range(videos))
         part = Part(ids, ids, ids, 1)
         facts = StoreFacts((CLIP,), 0.1, "", "none", means=None, activations=part)
-        stores.create(store, facts, self.facts)
+        store_writer.create(store, facts, self.facts)
         # its metadata are whole already, and values are written at their places
-        stores.finish(store, facts, self.facts)
+        store_writer.finish(store, facts, self.facts)
         return store
 
     def activations(self, videos: int, store: Path) -> None:

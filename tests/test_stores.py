@@ -15,7 +15,7 @@ from zarr.storage import MemoryStore
 
 from signal_perception.clips.store import ClipStore
 from signal_perception.decode.store_writer import shard_rows
-from signal_perception.extract import store
+from signal_perception.extract import store_writer
 from signal_perception.extract.store import BINS, ActivationStore
 from signal_perception.pipeline.errors import UserError
 from signal_perception.stores import checked, open_checked
@@ -209,10 +209,10 @@ def test_what_a_shard_of_clips_says_of_its_videos_is_checked(clips: Path) -> Non
 
 def test_a_store_of_other_weights_is_refused(tmp_path: Path) -> None:
     facts = replace(activations.FACTS, weights="shapes-start/swin-0", activations=None)
-    store.create(tmp_path / "a.zarr", facts, activations.TAPS)
+    store_writer.create(tmp_path / "a.zarr", facts, activations.TAPS)
     for tap in activations.TAPS:
-        store.write_means(tmp_path / "a.zarr", facts, tap, activations.MEANS[tap.tap])
-    store.finish(tmp_path / "a.zarr", facts, activations.TAPS)
+        store_writer.write_means(tmp_path / "a.zarr", facts, tap, activations.MEANS[tap.tap])
+    store_writer.finish(tmp_path / "a.zarr", facts, activations.TAPS)
     found = ActivationStore(tmp_path / "a.zarr")
     found.require_weights("shapes-start/swin-0")
     with pytest.raises(UserError, match="has activations of the weights shapes-start/swin-0, not"):

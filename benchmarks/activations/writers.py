@@ -95,7 +95,7 @@ def _written(folder: Path, unit: Unit, name: str, write: Write) -> float:
 
 
 def _create(path: Path, shape: tuple[int, ...], zstd: bool) -> None:
-    """An array as `store.create` makes it, all clips in one shard."""
+    """An array as `store_writer.create` makes it, all clips in one shard."""
     zarr.create_array(
         path,
         shape=(1, *shape),

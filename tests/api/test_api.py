@@ -22,6 +22,7 @@ from signal_perception import (
 from signal_perception.api.model import LoadedModel
 from signal_perception.clips.transforms import normalise
 from signal_perception.extract import store as stores
+from signal_perception.extract import store_writer
 from signal_perception.extract.store import Part, StoreFacts, TapFacts
 from signal_perception.models.core import registry
 from signal_perception.models.core.taps import capture
@@ -192,8 +193,8 @@ def test_activations_are_opened_by_xarray(root: Path) -> None:
     part = Part(ids=("a", "b"), groups=("a", "b"), labels=("grows", "shrinks"), clips=1)
     tap = TapFacts("00.mlp", "mlp", 0, "stream", 2.0, 0, (4, 2, 2, 3), 1e-6, 1e-6, 1e-6, "float32")
     facts = StoreFacts(("clip", "static"), 0.1, "ab" * 32, "none", None, part)
-    stores.create(path, facts, [tap])
-    stores.finish(path, facts, [tap])
+    store_writer.create(path, facts, [tap])
+    store_writer.finish(path, facts, [tap])
     tree = open_activations("shapes", "swin", project=root)
     assert isinstance(tree, xarray.DataTree)
     values = tree["activations/00.mlp"]["activation"]

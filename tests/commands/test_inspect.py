@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from signal_perception.commands import products
 from signal_perception.commands.inspect import inspect
-from signal_perception.extract import store as activations
+from signal_perception.extract import store_writer
 from signal_perception.extract.store import Part, StoreFacts, TapFacts
 from signal_perception.features import store as features
 from signal_perception.inference import described
@@ -48,8 +48,8 @@ def test_an_activation_store(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     path = tmp_path / "shapes/swin/shapes-0.zarr"
     path.parent.mkdir(parents=True)
     facts = StoreFacts(("clip", "static"), 0.1, "ab" * 32, "none", None, PART)
-    activations.create(path, facts, [TAP])
-    activations.finish(path, facts, [TAP])
+    store_writer.create(path, facts, [TAP])
+    store_writer.finish(path, facts, [TAP])
     inspect(path, as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert found["facts"]["videos with activations"] == 2

@@ -17,7 +17,7 @@ from signal_perception.pipeline.units import finish
 from signal_perception.report.page import rows as report_rows
 from signal_perception.synthesise import videos
 from signal_perception.synthesise.settings import SyntheticSource
-from tests.support.spoilt import DAMAGE, another_process
+from tests.support.damage import DAMAGE, another_process
 
 SETTINGS = Decode(
     short_side=256,

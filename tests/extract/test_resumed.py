@@ -17,8 +17,8 @@ from signal_perception.pipeline import disk
 from tests.extract.test_run import EXTRACT
 from tests.support import tiny_model
 from tests.support.clips import make_store
+from tests.support.damage import DAMAGE, another_process, flip
 from tests.support.killed import killed_at
-from tests.support.spoilt import DAMAGE, another_process, flip
 
 CHANGES: dict[str, object] = {
     "per_class": None,

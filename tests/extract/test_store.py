@@ -5,47 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray
-import zarr
 
-from signal_perception.extract import shards, store
-from signal_perception.extract.store import ActivationStore, Part, StoreFacts, TapFacts
-
-PART = Part(ids=("a", "b", "c"), groups=("g", "g", "h"), labels=("x", "y", "x"), clips=1)
-CHOSEN = Part(ids=("a", "c"), groups=("g", "h"), labels=("x", "x"), clips=1)
-INPUTS = ("clip", "static")
-FACTS = StoreFacts(INPUTS, 0.1, "0", "none", PART, CHOSEN)
-RNG = np.random.default_rng(0)
-
-
-def _tap(name: str, order: int, shape: tuple[int, int, int, int], dtype: str) -> TapFacts:
-    return TapFacts(name, "mlp", order - 1, "stream", 2.0, order, shape, 1e-6, 2e-6, 3e-6, dtype)
-
-
-TAPS = [_tap("00.mlp", 1, (8, 4, 4, 3), "float16"), _tap("01.mlp", 2, (4, 6, 6, 2), "float32")]
-ACTIVATIONS = {tap.tap: RNG.normal(size=(2, 2, *tap.shape)).astype(tap.dtype) for tap in TAPS}
-
-
-def _means(tap: TapFacts) -> dict[str, np.ndarray]:
-    names = dict(zip(store.BINS, tap.bins, strict=True))
-    found = {name: RNG.normal(size=(2, 3, 3, bins)) for name, bins in names.items()}
-    return found | {"dead": RNG.uniform(size=(2, 3))}
-
-
-MEANS = {tap.tap: _means(tap) for tap in TAPS}
+from signal_perception.extract import store, store_writer
+from signal_perception.extract.store import ActivationStore, StoreFacts
+from tests.support import activations
+from tests.support.activations import ACTIVATIONS, FACTS, INPUTS, MEANS, PART, TAPS
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "a.zarr"
-    store.create(path, FACTS, TAPS)
-    for tap in TAPS:
-        folder = path / "activations" / tap.tap / "activation"
-        array = zarr.open_array(folder, mode="r")
-        for number in range(2):
-            shards.write(folder, array, number, [0, 1], ACTIVATIONS[tap.tap][number])
-        store.write_means(path, FACTS, tap, MEANS[tap.tap])
-    store.finish(path, FACTS, TAPS)
-    return path
+    return activations.make(tmp_path_factory.mktemp("store") / "a.zarr")
 
 
 def test_what_was_written_comes_back(path: Path) -> None:
@@ -91,9 +60,9 @@ def test_sizes_are_known_before(path: Path) -> None:
 
 def test_the_parts_that_are_not_kept_are_not_there(tmp_path: Path) -> None:
     facts = StoreFacts(INPUTS, 0.1, "0", "none", PART, None)
-    store.create(tmp_path / "a.zarr", facts, TAPS)
+    store_writer.create(tmp_path / "a.zarr", facts, TAPS)
     for tap in TAPS:
-        store.write_means(tmp_path / "a.zarr", facts, tap, MEANS[tap.tap])
-    store.finish(tmp_path / "a.zarr", facts, TAPS)
+        store_writer.write_means(tmp_path / "a.zarr", facts, tap, MEANS[tap.tap])
+    store_writer.finish(tmp_path / "a.zarr", facts, TAPS)
     assert not (tmp_path / "a.zarr/activations").exists()
     assert ActivationStore(tmp_path / "a.zarr").taps() == TAPS

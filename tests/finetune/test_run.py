@@ -20,8 +20,8 @@ from signal_perception.inference import described, networks
 from signal_perception.pipeline import dvcfile, params
 from signal_perception.pipeline.errors import UserError
 from tests.support.clips import make_store
+from tests.support.damage import DAMAGE, another_process
 from tests.support.runs import MIXED, MODEL, files_in, settings
-from tests.support.spoilt import DAMAGE, another_process
 from tests.support.study import default_study
 
 SEED = 3

@@ -20,6 +20,7 @@ from signal_perception.noise.settings import Settings
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.units import Unit, Write
 from tests.support import predicted, tiny_model
+from tests.support.damage import DAMAGE, another_process
 from tests.support.noise_runs import (
     THIRDS,
     VIDEOS,
@@ -28,7 +29,6 @@ from tests.support.noise_runs import (
     score,
     settings,
 )
-from tests.support.spoilt import DAMAGE, another_process
 
 
 @pytest.fixture(scope="module")

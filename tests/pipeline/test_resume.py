@@ -17,8 +17,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from signal_perception.pipeline.checksums import beside
+from tests.support.damage import flip
 from tests.support.project import change, copy, dvc, environment
-from tests.support.spoilt import flip
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,7 @@ from signal_perception.pipeline.units import (
     stream,
     write_atomically,
 )
-from tests.support.spoilt import DAMAGE, another_process
+from tests.support.damage import DAMAGE, another_process
 
 OTHER_DISK = Path("/dev/shm")
 

@@ -1,6 +1,7 @@
 """What one person shares, another has: all but private frames, with nothing run again."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,17 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "ran"
     monkeypatch.setenv("RAN", str(file))
     return file
+
+
+@pytest.fixture
+def owner(tmp_path: Path, ran: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Whose study lies in a folder's remote; we are in it."""
+    folder = shared.make(tmp_path / "owner")
+    with servers.remote("directory", tmp_path / "server") as remote:
+        remote.add(folder)
+        monkeypatch.chdir(folder)
+        remotes.push({_PRIVATE})
+        yield folder
 
 
 @pytest.mark.parametrize(
@@ -57,27 +69,22 @@ def test_a_clone_has_the_study_and_runs_nothing_again(
 
 @pytest.mark.slow
 def test_a_value_and_back_runs_what_reads_it_once(
-    tmp_path: Path, ran: Path, monkeypatch: pytest.MonkeyPatch
+    owner: Path, tmp_path: Path, ran: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner = shared.make(tmp_path / "owner")
-    with servers.remote("directory", tmp_path / "server") as remote:
-        remote.add(owner)
-        monkeypatch.chdir(owner)
-        remotes.push({_PRIVATE})
-        ran.unlink()
-        monkeypatch.chdir(shared.clone(owner, tmp_path / "clone"))
-        before = shared.contents(Path())
-        for sigma in ("2.0", "1.0"):
-            Path("params.yaml").write_text(f"sigma: {sigma}\n", encoding="utf-8")
-            done = project.dvc(Path(), "repro", "-q", "--pull", "--allow-missing")
-            assert done.returncode == 0, done.stderr
-        assert ran.read_text() == "noise 2.0\nreport all\n"
-        # the inputs of what ran were fetched, and nothing else
-        after = shared.contents(Path())
-        assert {path for path in after if path not in before} == {
-            "data/noise.bin", *(f"data/clips/open/test.zarr/{n}" for n in range(3))
-        }  # fmt: skip
-        assert {path: after[path] for path in before} == before
+    ran.unlink()
+    monkeypatch.chdir(shared.clone(owner, tmp_path / "clone"))
+    before = shared.contents(Path())
+    for sigma in ("2.0", "1.0"):
+        Path("params.yaml").write_text(f"sigma: {sigma}\n", encoding="utf-8")
+        done = project.dvc(Path(), "repro", "-q", "--pull", "--allow-missing")
+        assert done.returncode == 0, done.stderr
+    assert ran.read_text() == "noise 2.0\nreport all\n"
+    # the inputs of what ran were fetched, and nothing else
+    after = shared.contents(Path())
+    assert {path for path in after if path not in before} == {
+        "data/noise.bin", *(f"data/clips/open/test.zarr/{n}" for n in range(3))
+    }  # fmt: skip
+    assert {path: after[path] for path in before} == before
 
 
 def test_no_remote_and_nothing_to_share_are_said(
@@ -95,22 +102,17 @@ def test_no_remote_and_nothing_to_share_are_said(
 
 
 def test_files_that_a_killed_transfer_left_out_are_sent_by_the_next(
-    tmp_path: Path, ran: Path, monkeypatch: pytest.MonkeyPatch
+    owner: Path, tmp_path: Path
 ) -> None:
     """DVC takes the list of a folder for a sign that its files are there."""
-    owner = shared.make(tmp_path / "owner")
-    with servers.remote("directory", tmp_path / "server") as remote:
-        remote.add(owner)
-        monkeypatch.chdir(owner)
-        remotes.push({_PRIVATE})
-        store = tmp_path / "server"
-        objects = {path for path in store.rglob("*") if path.is_file()}
-        lists = {path for path in objects if path.suffix == ".dir"}
-        gone = sorted(objects - lists, key=lambda path: path.name)[::2]
-        assert lists and gone
-        for path in gone:
-            path.unlink()
-        assert project.dvc(owner, "push", "-q").returncode == 0
-        assert not all(path.exists() for path in gone)
-        remotes.push({_PRIVATE})
-        assert {path for path in store.rglob("*") if path.is_file()} == objects
+    store = tmp_path / "server"
+    objects = {path for path in store.rglob("*") if path.is_file()}
+    lists = {path for path in objects if path.suffix == ".dir"}
+    gone = sorted(objects - lists, key=lambda path: path.name)[::2]
+    assert lists and gone
+    for path in gone:
+        path.unlink()
+    assert project.dvc(owner, "push", "-q").returncode == 0
+    assert not all(path.exists() for path in gone)
+    remotes.push({_PRIVATE})
+    assert {path for path in store.rglob("*") if path.is_file()} == objects

@@ -3,42 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from signal_perception.report.figures.spatial_figures import (
     spatial_depth_figure,
     spatial_figure,
     without,
 )
-from signal_perception.report.results.depth import Reading
-from tests.support.spectral_tables import depth_table, spectra_table
-
-POSTER = Reading("poster", "log_mean")
-# I3D: taps with T' = 8, 4 and 2
-CHANGES = (10, 13)
-
-
-def ys(line: Line2D) -> np.ndarray:
-    return np.asarray(line.get_ydata(), np.float64)
-
-
-def xs(line: Line2D) -> np.ndarray:
-    return np.asarray(line.get_xdata(), np.float64)
-
-
-def of_style(axis: Axes, linestyle: str) -> list[Line2D]:
-    return [line for line in axis.lines if line.get_linestyle() == linestyle]
-
-
-@pytest.fixture(scope="module")
-def depths() -> dict[str, pd.DataFrame]:
-    return {model: depth_table(model) for model in ("i3d", "swin")}
-
-
-@pytest.fixture(scope="module")
-def bins() -> dict[str, pd.DataFrame]:
-    return {"i3d": spectra_table("i3d", size=2), "swin": spectra_table("swin")}
+from tests.support.line_figures import xs, ys
+from tests.support.spectral_tables import spectra_table
 
 
 def test_spatial_spectra_have_a_line_per_tap_in_the_colour_of_its_depth(

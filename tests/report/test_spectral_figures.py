@@ -8,7 +8,6 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex
-from matplotlib.lines import Line2D
 
 from signal_perception.report.figures import lines, style
 from signal_perception.report.figures.comparison_figure import comparison_figure, last_spectrum
@@ -26,33 +25,12 @@ from signal_perception.report.figures.spatial_figures import (
 from signal_perception.report.figures.spectrogram_figure import spectrogram_figure
 from signal_perception.report.results import depth, palette, poster
 from signal_perception.report.results.depth import Reading
+from tests.support.line_figures import of_style, xs, ys
 from tests.support.spectral_tables import depth_table, spectra_table
 
 POSTER = Reading("poster", "log_mean")
 # I3D: taps with T' = 8, 4 and 2
 CHANGES = (10, 13)
-
-
-def ys(line: Line2D) -> np.ndarray:
-    return np.asarray(line.get_ydata(), np.float64)
-
-
-def xs(line: Line2D) -> np.ndarray:
-    return np.asarray(line.get_xdata(), np.float64)
-
-
-def of_style(axis: Axes, linestyle: str) -> list[Line2D]:
-    return [line for line in axis.lines if line.get_linestyle() == linestyle]
-
-
-@pytest.fixture(scope="module")
-def depths() -> dict[str, pd.DataFrame]:
-    return {model: depth_table(model) for model in ("i3d", "swin")}
-
-
-@pytest.fixture(scope="module")
-def bins() -> dict[str, pd.DataFrame]:
-    return {"i3d": spectra_table("i3d", size=2), "swin": spectra_table("swin")}
 
 
 def test_lines_break_where_the_tokens_change_and_nowhere_else() -> None:

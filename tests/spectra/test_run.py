@@ -13,7 +13,7 @@ import pytest
 import zarr
 from numpy.typing import NDArray
 
-from signal_perception.extract import store as stores
+from signal_perception.extract import store_writer
 from signal_perception.extract.store import ActivationStore, Part, StoreFacts, TapFacts
 from signal_perception.pipeline.errors import UserError
 from signal_perception.spectra import measure, run
@@ -56,21 +56,21 @@ def _facts(means: Part | None, activations: Part | None, pool: str = "none") -> 
 
 def _with_means(path: Path, values: Activations) -> ActivationStore:
     facts = _facts(PART, None)
-    stores.create(path, facts, list(values))
+    store_writer.create(path, facts, list(values))
     for each, x in values.items():
         found = synthetic.means(x.astype(np.float64))
-        stores.write_means(path, facts, each, {**found, "dead": synthetic.dead(x)})
-    stores.finish(path, facts, list(values))
+        store_writer.write_means(path, facts, each, {**found, "dead": synthetic.dead(x)})
+    store_writer.finish(path, facts, list(values))
     return ActivationStore(path)
 
 
 def _with_activations(path: Path, values: Activations, pool: str = "none") -> ActivationStore:
     facts = _facts(None, PART, pool)
-    stores.create(path, facts, list(values))
+    store_writer.create(path, facts, list(values))
     for each, x in values.items():
         folder = path / "activations" / each.tap / "activation"
         zarr.open_array(folder, mode="r+")[...] = x
-    stores.finish(path, facts, list(values))
+    store_writer.finish(path, facts, list(values))
     return ActivationStore(path)
 
 
@@ -166,8 +166,8 @@ def test_values_that_are_not_finite_name_tap_and_video(tmp_path: Path, keep: str
 
 def test_an_empty_store_is_refused(tmp_path: Path) -> None:
     facts = _facts(None, None)
-    stores.create(tmp_path / "a.zarr", facts, [])
-    stores.finish(tmp_path / "a.zarr", facts, [])
+    store_writer.create(tmp_path / "a.zarr", facts, [])
+    store_writer.finish(tmp_path / "a.zarr", facts, [])
     with pytest.raises(UserError, match="run the stage extract again"):
         run.part(ActivationStore(tmp_path / "a.zarr"))
 

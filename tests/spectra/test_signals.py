@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from signal_perception.extract import shards, store
+from signal_perception.extract import shards, store_writer
 from signal_perception.extract.store import ActivationStore, Part, StoreFacts, TapFacts
 from signal_perception.fourier import definitions
 from signal_perception.pipeline.units import finish
@@ -29,8 +29,8 @@ def _through(folder: Path, values: NDArray) -> tuple[pd.DataFrame, pd.DataFrame]
     shape = tuple(values.shape[1:])
     tap = TapFacts("00.mlp", "mlp", 0, "stream", 1.0, 0, shape, 1e-6, 1e-6, 1e-6, "float32")
     path = folder / "a.zarr"
-    store.create(path, FACTS, [tap])
-    store.finish(path, FACTS, [tap])
+    store_writer.create(path, FACTS, [tap])
+    store_writer.finish(path, FACTS, [tap])
     place = path / "activations/00.mlp/activation"
     array = ActivationStore(path).activation("00.mlp")
     shards.write(place, array, 0, range(VIDEOS), values.astype(np.float32))

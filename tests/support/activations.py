@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from signal_perception.extract import shards, store
+from signal_perception.extract import shards, store, store_writer
 from signal_perception.extract.store import Part, StoreFacts, TapFacts
 
 PART = Part(ids=("a", "b", "c"), groups=("g", "g", "h"), labels=("x", "y", "x"), clips=1)
@@ -27,20 +27,21 @@ ACTIVATIONS = {tap.tap: _RNG.normal(size=(2, 2, *tap.shape)).astype(tap.dtype) f
 def _means(tap: TapFacts) -> dict[str, np.ndarray]:
     names = dict(zip(store.BINS, tap.bins, strict=True))
     found = {name: _RNG.normal(size=(2, 3, 3, bins)) for name, bins in names.items()}
-    return found | {"dead": np.zeros((2, 3))}
+    # of the first tap no series is dead: a chunk of zeros is written, too
+    return found | {"dead": np.zeros((2, 3)) if tap.order == 1 else _RNG.uniform(size=(2, 3))}
 
 
 MEANS: Mapping[str, Mapping[str, np.ndarray]] = {tap.tap: _means(tap) for tap in TAPS}
 
 
 def make(path: Path) -> Path:
-    """A store of means and activations of two taps; no series of it is dead."""
-    store.create(path, FACTS, TAPS)
+    """A store of means and activations of two taps."""
+    store_writer.create(path, FACTS, TAPS)
     for tap in TAPS:
         folder = path / "activations" / tap.tap / "activation"
         array = zarr.open_array(folder, mode="r")
         for number in range(2):
             shards.write(folder, array, number, [0, 1], ACTIVATIONS[tap.tap][number])
-        store.write_means(path, FACTS, tap, MEANS[tap.tap])
-    store.finish(path, FACTS, TAPS)
+        store_writer.write_means(path, FACTS, tap, MEANS[tap.tap])
+    store_writer.finish(path, FACTS, TAPS)
     return path

@@ -1,11 +1,17 @@
-"""Damage to files, and what their readers make of it: a sentence, the same values, or others."""
+"""Damage to files, and what becomes of it.
 
+By chance: what readers make of it, a sentence, the same values, or others. By name: what a next run
+makes of it.
+"""
+
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from signal_perception.pipeline import checksums
 from signal_perception.pipeline.errors import UserError
 
 Values = Mapping[str, np.ndarray]
@@ -89,3 +95,25 @@ def _equal(a: np.ndarray, b: np.ndarray) -> bool:
     if (a.dtype, a.shape) != (b.dtype, b.shape):
         return False
     return a.tobytes() == b.tobytes() if a.dtype.kind in "fiub" else bool((a == b).all())
+
+
+def flip(file: Path, place: float = 0.5) -> None:
+    """Flip one bit, at a share of the file."""
+    with file.open("r+b") as content:
+        content.seek(int(place * (file.stat().st_size - 1)))
+        (value,) = content.read(1)
+        content.seek(-1, os.SEEK_CUR)
+        content.write(bytes([value ^ 4]))
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "a flipped bit": flip,
+    "truncation": lambda file: os.truncate(file, file.stat().st_size // 2),
+    "no content": lambda file: os.truncate(file, 0),
+    "a missing file": Path.unlink,
+}
+
+
+def another_process() -> None:
+    """Forget what this process knows to be sound, as the next run does."""
+    checksums._agreed.clear()

@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 from dvc.cli import main
 
-from signal_perception.extract import shards, store
+from signal_perception.extract import shards, store, store_writer
 from signal_perception.extract.store import Part, StoreFacts, TapFacts
 from tests.support.project import ROOT
 
@@ -103,14 +103,14 @@ def write(path: Path) -> None:
     """The store."""
     taps = [_tap(name) for name in TAPS]
     path.parent.mkdir(parents=True)
-    store.create(path, _FACTS, taps)
+    store_writer.create(path, _FACTS, taps)
     for tap in taps:
         folder = path / "activations" / tap.tap / "activation"
         array = zarr.open_array(folder, mode="r")
         for number, clips in enumerate(values(tap.tap)):
             shards.write(folder, array, number, range(6), clips)
-        store.write_means(path, _FACTS, tap, means(tap.tap))
-    store.finish(path, _FACTS, taps)
+        store_writer.write_means(path, _FACTS, tap, means(tap.tap))
+    store_writer.finish(path, _FACTS, taps)
 
 
 def _tap(name: str) -> TapFacts:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.spoilt import another_process
+from tests.support.damage import another_process
 
 OPERATIONS = ("rename", "replace", "link", "unlink", "rmdir", "mkdir", "ftruncate", "pwrite")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from signal_perception.extract import calibration, shards, sinks, space
+from signal_perception.extract import calibration, shards, sinks, space, store_writer
 from signal_perception.extract import store as stores
 from signal_perception.extract.job import Job, Model, facts_of
 from signal_perception.extract.sinks import BeyondFloat16
@@ -50,9 +50,9 @@ def units(job: Job) -> list[Unit[Videos]]:
 def _begin(job: Job, facts: StoreFacts, taps: Sequence[TapFacts]) -> None:
     """Make the store, or mend what a killed run left of it."""
     if job.store.is_dir():
-        stores.mend(job.store, facts, taps)
+        store_writer.mend(job.store, facts, taps)
     else:
-        create = partial(stores.create, facts=facts, taps=taps)
+        create = partial(store_writer.create, facts=facts, taps=taps)
         # as units: what a loss of power costs, checksums show
         write_atomically(job.store, create, durable=False)
 
@@ -130,6 +130,6 @@ def _finish(
         for tap in taps:
             stop = start + sum(3 * bins for bins in tap.bins) + 1
             columns = np.concatenate([part[..., start:stop] for part in parts], axis=1)
-            stores.write_means(job.store, facts, tap, sinks.split(columns, tap))
+            store_writer.write_means(job.store, facts, tap, sinks.split(columns, tap))
             start = stop
-    stores.finish(job.store, facts, taps)
+    store_writer.finish(job.store, facts, taps)

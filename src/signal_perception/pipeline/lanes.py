@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from signal_perception.pipeline import environment, lane, progress, screen, signals, workers
 from signal_perception.pipeline import gpus as devices
-from signal_perception.pipeline import lane, progress, screen, signals, workers
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.lane import Lane, stop
 from signal_perception.pipeline.stage import CHECKED
@@ -158,12 +158,12 @@ def _lane(stage: str, environment: Mapping[str, str], shown: screen.Screen) -> L
 
 
 def _environment(lanes: int, gpus: Sequence[str], shown: screen.Screen) -> dict[str, str]:
-    environment = dict(os.environ) | {workers.LANES: str(lanes), CHECKED: "1"}
+    variables = dict(os.environ) | {environment.LANES: str(lanes), CHECKED: "1"}
     if shown.bars:
-        environment[progress.SECONDS] = str(screen.SECONDS)
+        variables[progress.SECONDS] = str(screen.SECONDS)
     if gpus:
-        environment[devices.VISIBLE] = ",".join(gpus)
-    return environment
+        variables[devices.VISIBLE] = ",".join(gpus)
+    return variables
 
 
 def _ended(state: _State, one: Lane, code: int, shown: screen.Screen) -> None:
@@ -221,8 +221,8 @@ def _close() -> None:
         found.append(line)
         print(line, flush=True)
 
-    environment = dict(os.environ) | {CHECKED: "1"}
-    closing = Lane("dvc-repro", ["repro"], environment, show)
+    variables = dict(os.environ) | {CHECKED: "1"}
+    closing = Lane("dvc-repro", ["repro"], variables, show)
     with signals.noted() as asked, ThreadPoolExecutor(1) as pool:
         future = pool.submit(closing.run)
         while not asked and not wait([future], timeout=_LOOK).done:

@@ -36,7 +36,7 @@ from typing import Any
 
 import psutil
 
-from signal_perception.pipeline import disk, progress, units, workers
+from signal_perception.pipeline import disk, environment, progress, units, workers
 from signal_perception.pipeline.dvcfile import DVCFILE, Stage, declared
 from signal_perception.pipeline.errors import UserError
 from signal_perception.pipeline.params import PARAMS
@@ -129,7 +129,7 @@ def _record(stage: Stage) -> dict[str, Any]:
     own = psutil.Process()
     times = os.times()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    lanes, (commit, changed) = os.environ.get(workers.LANES), revision()
+    lanes, (commit, changed) = os.environ.get(environment.LANES), revision()
     return {
         "stage": stage.name,
         "seconds": round(time.time() - own.create_time(), 2),

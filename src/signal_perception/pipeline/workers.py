@@ -25,8 +25,6 @@ from signal_perception.pipeline.progress import Progress
 
 Unit = TypeVar("Unit")
 
-LANES = environment.LANES
-
 _PREPARING = Lock()
 
 
@@ -91,7 +89,7 @@ def count() -> int:
     Without it, the cores at hand divided by the lanes. UserError where it is wrong.
     """
     asked = environment.number(environment.WORKERS)
-    return asked or max(1, cores() // (environment.number(LANES) or 1))
+    return asked or max(1, cores() // (environment.number(environment.LANES) or 1))
 
 
 def cores() -> int:
