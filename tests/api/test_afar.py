@@ -152,6 +152,14 @@ def test_a_strangers_configuration_runs_nothing(option: str, clone: Path) -> Non
     assert f"sets {option}, which can run programs" in _sentence(repo=clone, rev="HEAD")
 
 
+def test_a_strangers_lock_takes_no_memory(clone: Path) -> None:
+    """Each line stands for nine of the line before."""
+    lines = ["a0: &a0 x", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))]
+    (clone / "dvc.lock").write_text("\n".join(lines), encoding="utf-8")
+    said = _sentence(repo=clone)
+    assert "dvc.lock of" in said and "stands for another part" in said
+
+
 def test_damage_is_a_sentence(home: Path, clone: Path, tmp_path: Path) -> None:
     server = tmp_path / "server"
     shutil.copytree(home.parent / "server" / "store", server)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from signal_perception.api.objects import Objects, Remembered, read_range, release
 from signal_perception.pipeline.errors import UserError
+from signal_perception.pipeline.yamlfile import parse_yaml
 
 if TYPE_CHECKING:
     from zarr.storage import FsspecStore
@@ -89,15 +90,13 @@ class Clone:
         self._files.close()
 
     def _yaml(self, name: str, otherwise: str) -> Any:
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-
         try:
-            return YAML(typ="safe", pure=True).load(self._files.read_text(name, encoding="utf-8"))
+            text = self._files.read_text(name, encoding="utf-8")
         except FileNotFoundError:
             raise UserError(f"{self.name} has no {name}: {otherwise}; name another.") from None
-        except (YAMLError, UnicodeDecodeError):
-            raise UserError(f"{name} of {self.name} is not valid YAML; mend it there.") from None
+        except UnicodeDecodeError:
+            raise UserError(f"{name} of {self.name} is no text in UTF-8; mend it there.") from None
+        return parse_yaml(text, f"{name} of {self.name}")
 
     def _read_object(self, path: str, md5: str, start: int | None, end: int | None) -> bytes:
         """Bytes of a file; one that is read whole is checked by the name of its object."""

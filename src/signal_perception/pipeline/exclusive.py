@@ -40,38 +40,41 @@ def take(path: Path, stage: str) -> None:
     _held[path] = file
 
 
+def lock(file: int) -> bool | None:
+    """Lock an open file: False where another has it, None where its file system knows no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+        return None
+    return True
+
+
 def _lock(file: int, stage: str) -> None:
     until = time.monotonic() + _GONE
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            host, number = _holder(file)
-            if (
-                host == platform.node()
-                and not (number and disk.alive(number))
-                and time.monotonic() < until
-            ):
-                time.sleep(0.1)
-                continue
+    while (locked := lock(file)) is False:
+        host, number = _holder(file)
+        gone = host == platform.node() and not (number and disk.alive(number))
+        if not gone or time.monotonic() > until:
             elsewhere = f" on {host}" if host != platform.node() else ""
             raise UserError(
                 f"Stage {stage} is at work already, in process {number}{elsewhere}; wait for it, "
                 f"or stop it (kill {number}) and run again."
-            ) from None
-        except OSError as error:
-            if error.errno not in _UNKNOWN:
-                raise
-            print(
-                f"{stage}: the file system of .scratch knows no locks, so nothing keeps a second "
-                "run of this stage away; do not start one.",
-                file=sys.stderr,
-                flush=True,
             )
-        else:
-            os.ftruncate(file, 0)
-            os.pwrite(file, f"{os.getpid()} {platform.node()}".encode(), 0)
+        time.sleep(0.1)
+    if locked:
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()} {platform.node()}".encode(), 0)
         return
+    print(
+        f"{stage}: the file system of .scratch knows no locks, so nothing keeps a second run of "
+        "this stage away; do not start one.",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _holder(file: int) -> tuple[str, int]:

@@ -1,13 +1,13 @@
 """One `repro` of a project at a time: another waits for its turn."""
 
-import errno
-import fcntl
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from signal_perception.pipeline import exclusive
 
 # Beside DVC's own locks; whoever has it has written there who it is.
 _LOCK = Path(".dvc/tmp/repro.lock")
@@ -42,11 +42,8 @@ def taken() -> Iterator[None]:
 
 
 def _try(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            return False
+    locked = exclusive.lock(descriptor)
+    if locked is None:
         # some shared file systems have no locks; DVC has another kind for these (hardlink_lock)
-        print(f"note: {_LOCK} cannot be locked ({error.strerror}); run one repro at a time.")
-    return True
+        print(f"note: {_LOCK} cannot be locked on this file system; run one repro at a time.")
+    return locked is not False

@@ -36,16 +36,22 @@ def read_yaml(path: Path, largest: int = _LARGEST) -> Any:
             f"{path} has {size} bytes, and files of parameters have at most {largest}; restore it."
         )
     try:
-        return copy.deepcopy(_parsed(path.read_text(encoding="utf-8-sig")))
+        return parse_yaml(path.read_text(encoding="utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path} is no text in UTF-8 (byte {error.start}); save it as UTF-8."
         ) from None
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """What the text of the file `name` says, as plain values; UserError where it is not valid."""
+    try:
+        return copy.deepcopy(_parsed(text))
     except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {_said(error)}.") from None
+        raise UserError(f"{name} is not valid YAML: {_said(error)}.") from None
     # what no number or date of Python can be, as a number of a million digits
     except (ValueError, OverflowError) as error:
-        raise UserError(f"{path} is not valid YAML: {_short(str(error))}.") from None
+        raise UserError(f"{name} is not valid YAML: {_short(str(error))}.") from None
 
 
 @lru_cache(maxsize=64)
